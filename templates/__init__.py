@@ -1,0 +1,1 @@
+"""The jinja2 templates of the targets; a package so that a wheel carries them."""
