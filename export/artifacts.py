@@ -1,0 +1,158 @@
+"""Artifacts: the named contents that a target emits, in memory until they are written, whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bitlogic.errors import ExportError, FormatError
+
+MANIFEST = "manifest.json"
+FORMAT = "bitlogic-artifacts"
+VERSION = 1
+REPORTS = ("verify.json",)  # written beside the artifacts by later commands; ours, but in no manifest
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """Files by relative path, and the manifest that says what they are.
+
+    ``manifest`` is JSON-able and complete but for the files' hashes, which ``manifest_bytes`` adds: format version,
+    bitlogic version, target, options, netlist digest, input, output, latency. It holds no time, host or path.
+    """
+
+    manifest: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    changed: tuple[str, ...] = field(default=())  # on reading: files that are not as the manifest's hash says
+
+    def manifest_bytes(self) -> bytes:
+        hashes = {name: hashlib.sha256(self.files[name]).hexdigest() for name in sorted(self.files)}
+        return (json.dumps({**self.manifest, "files": hashes}, indent=2, sort_keys=True) + "\n").encode()
+
+    def digest(self) -> str:
+        """sha256 (hex) of the manifest, and by its hashes of every file."""
+        return hashlib.sha256(self.manifest_bytes()).hexdigest()
+
+    def write(self, folder: str | Path, *, force: bool = False) -> None:
+        """Makes ``folder`` hold these artifacts, all of them or none; ``manifest.json`` arrives last.
+
+        A folder that is new, empty or wholly ours is replaced. One that also holds other people's files, or files of ours
+        that somebody edited, is an ExportError unless ``force``; then our own files are replaced and the others stay.
+        A file that is not ours is never overwritten.
+        """
+        folder = Path(folder).resolve()
+        own, foreign, edited = _owners(folder)
+        if (foreign or edited) and not force:
+            what = "files that are not ours" if foreign else "exported files that were edited"
+            names = ", ".join(sorted(foreign or edited)[:3])
+            raise ExportError(f"{folder} holds {what} ({names}); choose another folder or use --force")
+        taken = [name for name in (*self.files, MANIFEST) if name not in own and (folder / name).exists()]
+        if taken:
+            raise ExportError(f"{folder}/{taken[0]} is not ours and is never overwritten; choose another folder")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned_stages(folder)
+        stage = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+        try:
+            for name, content in self.files.items():
+                path = stage / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            stage.mkdir(parents=True, exist_ok=True)
+            (stage / MANIFEST).write_bytes(self.manifest_bytes())
+            _move_in(stage, folder, own, keep=bool(foreign))
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+
+    @staticmethod
+    def read(folder: str | Path) -> "Artifacts":
+        """The artifacts of a folder that ``write`` filled; FormatError where the manifest or a file is missing."""
+        folder = Path(folder)
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text())
+        except OSError as error:
+            raise FormatError(f"{folder}: no finished export: {MANIFEST}: {error.strerror}") from error
+        except ValueError as error:
+            raise FormatError(f"{folder}/{MANIFEST}: {error}") from error
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+            raise FormatError(f"{folder}/{MANIFEST} is not a bitlogic manifest")
+        if manifest["version"] > VERSION:
+            raise FormatError(
+                f"{folder}/{MANIFEST}: format {manifest['version']} is newer than this bitlogic reads ({VERSION})"
+            )
+        hashes = manifest.pop("files")
+        files: dict[str, bytes] = {}
+        for name in hashes:
+            try:
+                files[name] = (folder / name).read_bytes()
+            except OSError as error:
+                raise FormatError(f"{folder}/{name}: {error.strerror}; the export is not whole") from error
+        changed = tuple(name for name in files if hashlib.sha256(files[name]).hexdigest() != hashes[name])
+        return Artifacts(manifest, files, changed)
+
+
+def _owners(folder: Path) -> tuple[set[str], set[str], set[str]]:
+    """The files in ``folder``: ours, other people's, and ours but edited (also in the first set)."""
+    if folder.exists() and not folder.is_dir():
+        raise ExportError(f"{folder} is a file; an export is a folder")
+    if not folder.exists():
+        return set(), set(), set()
+    try:
+        listed = json.loads((folder / MANIFEST).read_text())
+        hashes = listed["files"] if listed["format"] == FORMAT else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        hashes = {}
+    if not hashes:
+        return set(), set(os.listdir(folder)), set()
+    present = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+    own = present & {*hashes, MANIFEST, *REPORTS}
+    edited = {
+        name for name in own & set(hashes) if hashlib.sha256((folder / name).read_bytes()).hexdigest() != hashes[name]
+    }
+    return own, present - own, edited
+
+
+def _move_in(stage: Path, folder: Path, own: set[str], *, keep: bool) -> None:
+    if not folder.exists():
+        stage.rename(folder)
+        return
+    if not keep:
+        old = stage.with_name(f"{stage.name}-old")
+        folder.rename(old)
+        stage.rename(folder)
+        shutil.rmtree(old)
+        return
+    (folder / MANIFEST).unlink(missing_ok=True)  # without it the folder is no export, should we be stopped here
+    for name in own - {MANIFEST}:
+        (folder / name).unlink()
+    for path in sorted(stage.rglob("*")):
+        if path.is_file() and path != stage / MANIFEST:
+            target = folder / path.relative_to(stage)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(target)
+    (stage / MANIFEST).replace(folder / MANIFEST)
+
+
+def _remove_abandoned_stages(folder: Path) -> None:
+    """Removes what a killed export left beside ``folder``; an old folder that was moved away comes back first."""
+    for stage in folder.parent.glob(f".{folder.name}.partial-*"):
+        pid = stage.name.removeprefix(f".{folder.name}.partial-").removesuffix("-old")
+        if not pid.isdigit() or _is_running(int(pid)):
+            continue
+        if stage.name.endswith("-old") and not folder.exists():
+            stage.rename(folder)
+        else:
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,80 @@
+"""The manifest of every target: what a reader needs to use the artifacts, and nothing of the machine they were made on."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import bitlogic
+from bitlogic.export.artifacts import FORMAT, VERSION
+from bitlogic.export.netlist import Encoder, Netlist
+from bitlogic.export.samples import InputKind
+
+GRID = (
+    "q(x) = clamp(floor((x - input_min) / (input_max - input_min) * (2**input_bits - 1) + 1/2), 0, 2**input_bits - 1), "
+    "each step in float32 in this order; 0 where input_min == input_max and for NaN"
+)
+
+
+def describe(netlist: Netlist, target: str, options: Any, *, latency_cycles: int | None = None) -> dict[str, Any]:
+    """The manifest without the files' hashes; ``options`` is the target's options dataclass, with a field ``input``."""
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "bitlogic": bitlogic.__version__,
+        "target": target,
+        "options": asdict(options),
+        "netlist": {
+            "digest": netlist.digest(),
+            "num_luts": netlist.num_luts,
+            "rank": netlist.rank,
+            "depth": netlist.depth,
+        },
+        "input": _input(netlist, InputKind(options.input)),
+        "output": {
+            "num_classes": netlist.head.num_classes,
+            "group_size": netlist.group_size,
+            "score_width": netlist.score_width,
+            "score_signed": False,
+            "class_width": netlist.class_width,
+            "tau": netlist.head.tau,
+            "beta": netlist.head.beta,
+        },
+    }
+    if latency_cycles is not None:
+        manifest["latency_cycles"] = latency_cycles
+    return manifest
+
+
+def _input(netlist: Netlist, kind: InputKind) -> dict[str, Any]:
+    described: dict[str, Any] = {"kind": kind.value, "num_bits": netlist.num_inputs}
+    if netlist.encoder is not None:
+        described["encoder"] = _encoder(netlist.encoder)
+    return described
+
+
+def _encoder(encoder: Encoder) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "shape": list(encoder.input_shape),
+        "num_features": encoder.num_features,
+        "input_bits": encoder.input_bits,
+        "bit": "bit j is x[features[j]] > thresholds[j]; a threshold of null is never exceeded",
+        "features": encoder.features.tolist(),
+        "thresholds": [t if np.isfinite(t) else None if t > 0 else -3.5e38 for t in encoder.thresholds.tolist()],
+    }
+    if encoder.integer_thresholds is not None:
+        described["dtype"] = "uint8" if encoder.input_bits <= 8 else "uint16"
+        described["integer_bit"] = "bit j is q(x)[features[j]] > integer_thresholds[j]"
+        described["integer_thresholds"] = encoder.integer_thresholds.tolist()
+        described["grid"] = {
+            "q": GRID,
+            "input_min": _brief(encoder.input_min),
+            "input_max": _brief(encoder.input_max),
+        }
+    return described
+
+
+def _brief(values: npt.NDArray[Any]) -> float | list[float]:
+    """One number where all features share it."""
+    return float(values[0]) if len(values) and (values == values[0]).all() else values.tolist()

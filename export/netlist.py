@@ -1,0 +1,322 @@
+"""The netlist: the one form of a network that every pass and every target reads.
+
+A netlist is a frozen dataclass of read-only numpy arrays that is checked once, when it is made.
+
+Nets are integers. Net 0 is the constant 0, net 1 the constant 1, net ``2 + j`` is input bit ``j`` (the encoder's
+output), and net ``2 + num_inputs + i`` is the output of LUT ``i``. A pin names a smaller number than its own LUT, so the
+order of the LUTs is topological and a cycle cannot be written down. There are no opcodes: AND, NOT, a wire and a constant
+are tables.
+
+``tables[i]`` is a uint64: its bit ``a`` is the output when the pins of LUT ``i`` read the address ``a``, and pin 0 is bit 0
+of the address, as in the INIT of a Xilinx or Lattice primitive. A netlist has one ``rank`` (1 to 6) for all its LUTs; bits
+from ``2**rank`` up are 0. Real pins come first; a pin that is not used reads net 0 and the table repeats over it.
+
+``outputs`` are the nets that feed the head, ``len(outputs) / num_classes`` consecutive ones a class. The head adds up each
+class (``scores``, integers) and the class is the argmax with ties to the lowest index. ``tau`` and ``beta`` ride along for
+the host: ``float score = score / tau + beta``.
+
+The saved form is an ``.npz`` without pickles: the arrays under the names of the fields, those of the encoder with the
+prefix ``encoder_``, and ``header``, the UTF-8 bytes of a JSON object with ``format``, ``version``, ``head`` and, with an
+encoder, ``encoder`` (``input_bits``, ``input_shape``).
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bitlogic.errors import FormatError, NetlistError
+from bitlogic.export.npz import npz_arrays, npz_bytes
+
+FORMAT = "bitlogic-netlist"
+VERSION = 1
+MAX_RANK = 6
+FIRST_INPUT = 2  # nets 0 and 1 are the constants
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """The comparators that turn one sample of numbers into the input bits: bit ``j`` is ``x[features[j]] > thresholds[j]``.
+
+    With ``input_bits > 0`` the same bit is ``q[features[j]] > integer_thresholds[j]``, where ``q`` is the sample on the
+    grid ``clamp(floor((x - input_min) / (input_max - input_min) * (2**input_bits - 1) + 1/2), 0, 2**input_bits - 1)``,
+    each step rounded to float32 in this order; ``input_min == input_max`` gives ``q = 0``.
+    """
+
+    input_shape: tuple[int, ...]  # of one sample, without the batch axis; features count it in C order
+    features: Array  # int32 (num_bits,)
+    thresholds: Array  # float32 (num_bits,), not NaN; +inf is a bit that is always 0
+    input_bits: int  # 0: no grid, only float comparisons; else 1..16
+    integer_thresholds: Array | None  # int32 (num_bits,) in [0, 2**input_bits - 1]; None without a grid
+    input_min: Array  # float32 (num_features,)
+    input_max: Array  # float32 (num_features,)
+
+    def __post_init__(self) -> None:
+        _freeze(self, "features", np.int32)
+        _freeze(self, "thresholds", np.float32)
+        _freeze(self, "input_min", np.float32)
+        _freeze(self, "input_max", np.float32)
+        num_bits, num_features = len(self.features), self.num_features
+        _require(self.thresholds.shape == (num_bits,), "encoder: one threshold for each bit")
+        _require(not np.isnan(self.thresholds).any(), "encoder: a threshold is NaN")
+        _require(
+            bool(np.all((self.features >= 0) & (self.features < num_features))),
+            "encoder: a feature out of range",
+        )
+        _require(
+            self.input_min.shape == self.input_max.shape == (num_features,),
+            "encoder: one range for each feature",
+        )
+        _require(0 <= self.input_bits <= 16, "encoder: input_bits is 0 to 16")
+        _require(
+            (self.integer_thresholds is None) == (self.input_bits == 0),
+            "encoder: a grid needs integer thresholds",
+        )
+        if self.integer_thresholds is not None:
+            _freeze(self, "integer_thresholds", np.int32)
+            _require(self.integer_thresholds.shape == (num_bits,), "encoder: one integer threshold for each bit")
+            inside = (self.integer_thresholds >= 0) & (self.integer_thresholds <= self.max_input)
+            _require(bool(np.all(inside)), f"encoder: an integer threshold outside 0..{self.max_input}")
+
+    @property
+    def num_features(self) -> int:
+        return int(np.prod(self.input_shape, dtype=np.int64))
+
+    @property
+    def max_input(self) -> int:
+        """The largest integer of the grid, ``2**input_bits - 1``."""
+        return (1 << self.input_bits) - 1
+
+
+@dataclass(frozen=True)
+class Head:
+    """Group sums: ``num_classes`` integers; ``tau`` and ``beta`` are applied by the host only."""
+
+    num_classes: int
+    tau: float = 1.0
+    beta: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.num_classes >= 1, f"head: num_classes is at least 1, not {self.num_classes}")
+        _require(bool(np.isfinite(self.tau)) and self.tau > 0, f"head: tau is above 0, not {self.tau}")
+        _require(bool(np.isfinite(self.beta)), f"head: beta is finite, not {self.beta}")
+
+
+@dataclass(frozen=True)
+class Netlist:
+    """LUTs, their wiring and what stands before and behind them; the module's docstring defines the form."""
+
+    num_inputs: int  # input bits: the encoder's output, or the bits themselves without an encoder
+    tables: Array  # uint64 (num_luts,)
+    pins: Array  # int32 (num_luts, rank)
+    outputs: Array  # int32 (num_outputs,)
+    head: Head
+    encoder: Encoder | None = None
+    origins: Array | None = None  # int32 (num_luts, 2): layer and neuron a LUT came from; for people, not in the digest
+
+    def __post_init__(self) -> None:
+        _freeze(self, "tables", np.uint64)
+        _freeze(self, "pins", np.int32)
+        _freeze(self, "outputs", np.int32)
+        _require(self.tables.ndim == 1 and self.pins.ndim == 2, "tables is (num_luts,) and pins (num_luts, rank)")
+        _require(
+            len(self.pins) == len(self.tables),
+            f"{len(self.tables)} tables but pins for {len(self.pins)} LUTs",
+        )
+        _require(1 <= self.rank <= MAX_RANK, f"the rank is 1 to {MAX_RANK}, not {self.rank}")
+        _require(self.num_inputs >= 1, "a netlist has at least one input bit")
+        _require(self.outputs.ndim == 1 and len(self.outputs) >= 1, "a netlist has at least one output")
+        groups = self.head.num_classes
+        _require(len(self.outputs) % groups == 0, f"{len(self.outputs)} outputs do not split into {groups} classes")
+        own = np.arange(self.first_lut, self.num_nets, dtype=np.int64)
+        late = np.flatnonzero(((self.pins < 0) | (self.pins >= own[:, None])).any(axis=1))
+        if len(late):
+            raise NetlistError(
+                f"LUT {late[0]} has pins {self.pins[late[0]].tolist()}; it may read nets 0 to {own[late[0]] - 1}"
+            )
+        _require(bool(np.all((self.outputs >= 0) & (self.outputs < self.num_nets))), "an output is no net")
+        if self.rank < MAX_RANK:
+            wide = np.flatnonzero(self.tables >> np.uint64(1 << self.rank))
+            if len(wide):
+                raise NetlistError(f"LUT {wide[0]} of rank {self.rank} has table bits above 2**rank")
+        if self.encoder is not None:
+            _require(
+                len(self.encoder.features) == self.num_inputs,
+                "the encoder makes another number of bits than num_inputs",
+            )
+        if self.origins is not None:
+            _freeze(self, "origins", np.int32)
+            _require(self.origins.shape == (self.num_luts, 2), "origins is (num_luts, 2)")
+
+    @property
+    def num_luts(self) -> int:
+        return len(self.tables)
+
+    @property
+    def rank(self) -> int:
+        return int(self.pins.shape[1])
+
+    @property
+    def num_outputs(self) -> int:
+        return len(self.outputs)
+
+    @property
+    def group_size(self) -> int:
+        """Outputs that a class adds up."""
+        return self.num_outputs // self.head.num_classes
+
+    @property
+    def score_width(self) -> int:
+        """Bits of an unsigned score: enough for ``group_size``, at least 1."""
+        return max(1, self.group_size.bit_length())
+
+    @property
+    def class_width(self) -> int:
+        """Bits of a class number, at least 1."""
+        return max(1, (self.head.num_classes - 1).bit_length())
+
+    @property
+    def first_lut(self) -> int:
+        """The net of LUT 0."""
+        return FIRST_INPUT + self.num_inputs
+
+    @property
+    def num_nets(self) -> int:
+        return self.first_lut + self.num_luts
+
+    @cached_property
+    def levels(self) -> Array:
+        """int32 (num_nets,): 0 for constants and input bits, else one more than the deepest pin; read-only."""
+        levels = np.zeros(self.num_nets, dtype=np.int32)
+        rows = np.arange(self.num_luts)
+        while len(rows):  # a LUT can rise only when a LUT that it reads rose: as many rounds as the netlist is deep
+            new = levels[self.pins[rows]].max(axis=1) + 1
+            risen = new != levels[self.first_lut + rows]
+            if not risen.any():
+                break
+            levels[self.first_lut + rows] = new
+        levels.setflags(write=False)
+        return levels
+
+    @property
+    def depth(self) -> int:
+        """LUT levels on the longest path."""
+        return int(self.levels.max())
+
+    def without_encoder(self) -> "Netlist":
+        """The same LUTs with the encoder's output bits as the inputs."""
+        return replace(self, encoder=None)
+
+    def digest(self) -> str:
+        """sha256 (hex) over the arrays, the encoder and the head; ``origins`` does not count."""
+        sha = hashlib.sha256()
+        for name, array in sorted(_arrays(self).items()):
+            if name != "origins":
+                sha.update(f"{name} {array.dtype.str} {array.shape}".encode())
+                sha.update(np.ascontiguousarray(array).tobytes())
+        sha.update(json.dumps(_header(self), sort_keys=True).encode())
+        return sha.hexdigest()
+
+    def to_bytes(self) -> bytes:
+        """The saved form; the same netlist gives the same bytes."""
+        header = np.frombuffer(json.dumps(_header(self), sort_keys=True).encode(), dtype=np.uint8)
+        return npz_bytes({"header": header, **_arrays(self)})
+
+    @staticmethod
+    def from_bytes(data: bytes, where: str = "netlist") -> "Netlist":
+        """The netlist of a saved form; FormatError, naming ``where``, for anything else."""
+        arrays = npz_arrays(data, where)
+        try:
+            header = json.loads(arrays.pop("header").tobytes().decode())
+            if header["format"] != FORMAT:
+                raise FormatError(f"{where}: the format is {header['format']!r}, not {FORMAT!r}")
+            if header["version"] > VERSION:
+                raise FormatError(
+                    f"{where}: netlist format {header['version']} is newer than this bitlogic reads ({VERSION})"
+                )
+            return _from_parts(header, arrays)
+        except (KeyError, ValueError, TypeError, NetlistError) as error:
+            raise FormatError(f"{where}: not a bitlogic netlist: {error}") from error
+
+    def save(self, path: str | Path) -> None:
+        """Writes the saved form to ``path``, whole or not at all."""
+        path = Path(path)
+        partial = path.with_name(f".{path.name}.partial")
+        partial.write_bytes(self.to_bytes())
+        partial.replace(path)
+
+    @staticmethod
+    def load(path: str | Path) -> "Netlist":
+        """The netlist of a file that ``save`` wrote."""
+        try:
+            return Netlist.from_bytes(Path(path).read_bytes(), str(path))
+        except OSError as error:
+            raise FormatError(f"{path}: {error.strerror}") from error
+
+
+def _header(netlist: Netlist) -> dict[str, Any]:
+    head, encoder = netlist.head, netlist.encoder
+    header: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "num_inputs": netlist.num_inputs,
+        "head": {"num_classes": head.num_classes, "tau": head.tau, "beta": head.beta},
+    }
+    if encoder is not None:
+        header["encoder"] = {"input_bits": encoder.input_bits, "input_shape": list(encoder.input_shape)}
+    return header
+
+
+def _arrays(netlist: Netlist) -> dict[str, Array]:
+    arrays = {"tables": netlist.tables, "pins": netlist.pins, "outputs": netlist.outputs}
+    if netlist.origins is not None:
+        arrays["origins"] = netlist.origins
+    if netlist.encoder is not None:
+        for name in ("features", "thresholds", "integer_thresholds", "input_min", "input_max"):
+            array = getattr(netlist.encoder, name)
+            if array is not None:
+                arrays[f"encoder_{name}"] = array
+    return arrays
+
+
+def _from_parts(header: dict[str, Any], arrays: dict[str, Array]) -> Netlist:
+    encoder = None
+    if "encoder" in header:
+        parts = {
+            name.removeprefix("encoder_"): arrays.pop(name) for name in list(arrays) if name.startswith("encoder_")
+        }
+        encoder = Encoder(
+            input_shape=tuple(header["encoder"]["input_shape"]),
+            input_bits=header["encoder"]["input_bits"],
+            integer_thresholds=parts.pop("integer_thresholds", None),
+            **parts,
+        )
+    return Netlist(num_inputs=header["num_inputs"], head=Head(**header["head"]), encoder=encoder, **arrays)
+
+
+def _freeze(owner: Any, name: str, dtype: type[np.generic]) -> None:
+    """Replaces a field by a read-only copy; a value that the dtype cannot hold is refused, never wrapped."""
+    given = np.asarray(getattr(owner, name))
+    with np.errstate(invalid="ignore"):
+        array = np.array(given, dtype=dtype)
+    kinds = "f" if dtype is np.float32 else "iu"
+    _require(given.dtype.kind in kinds or given.size == 0, f"{name} has dtype {given.dtype}, not {np.dtype(dtype)}")
+    if kinds == "iu" and given.size and given.dtype != array.dtype:
+        _require(
+            int(given.min()) >= np.iinfo(np.dtype(dtype)).min and int(given.max()) <= np.iinfo(np.dtype(dtype)).max,
+            f"{name} overflows",
+        )
+    array.setflags(write=False)
+    object.__setattr__(owner, name, array)
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise NetlistError(message)

@@ -1,0 +1,21 @@
+"""The targets by name. A new one is a file with ``emit``, ``run`` and an options dataclass, and a line here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bitlogic.export.artifacts import Artifacts
+from bitlogic.export.netlist import Netlist
+from bitlogic.export.samples import Result, Samples
+
+
+@dataclass(frozen=True)
+class Target:
+    """``emit`` makes the artifacts of a netlist; ``run`` compiles or simulates them for real and reads the result back."""
+
+    emit: Callable[[Netlist, Any], Artifacts]
+    run: Callable[[Artifacts, Samples], Result]
+    options: type[Any]  # a frozen dataclass with defaults; each field is an option of the command line
+
+
+TARGETS: dict[str, Target] = {}
