@@ -1,0 +1,3 @@
+"""Layers of look-up tables."""
+
+from bitlogic.layers.dense import LogicDense as LogicDense

@@ -1,0 +1,5 @@
+"""Whole networks."""
+
+from bitlogic.models.feedforward import FeedForward
+
+__all__ = ["FeedForward"]

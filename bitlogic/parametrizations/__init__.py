@@ -1,0 +1,31 @@
+"""Parametrizations: the trainable forms of a look-up table."""
+
+from typing import Any
+
+from bitlogic.keywords import look_up, own_keywords
+from bitlogic.parametrizations.base import Parametrization as Parametrization
+from bitlogic.parametrizations.difflogic import DiffLogicParametrization as DiffLogicParametrization
+from bitlogic.parametrizations.light import LightParametrization as LightParametrization
+from bitlogic.parametrizations.warp import WarpParametrization as WarpParametrization
+
+PARAMETRIZATIONS: dict[str, type[Parametrization]] = {
+    "light": LightParametrization,
+    "warp": WarpParametrization,
+    "difflogic": DiffLogicParametrization,
+}
+PARAMETRIZATION_ALIASES = {"probabilistic": "light", "raw": "difflogic"}
+
+
+def setup_parametrization(name: str, lut_rank: int, **options: Any) -> Parametrization:
+    """The parametrization of that name.
+
+    Options that only another parametrization takes are ignored, an unknown one is a TypeError.
+    """
+    strategy = look_up("parametrization", name, PARAMETRIZATIONS, PARAMETRIZATION_ALIASES)
+    given = {"lut_rank": lut_rank, **options}
+    return strategy(**own_keywords(f"parametrization {name!r}", strategy, PARAMETRIZATIONS, given))
+
+
+def list_parametrizations() -> list[str]:
+    """The names `setup_parametrization` takes, aliases left out."""
+    return list(PARAMETRIZATIONS)
