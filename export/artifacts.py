@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bitlogic.errors import ExportError, FormatError
@@ -40,23 +40,19 @@ class Artifacts:
     def write(self, folder: str | Path, *, force: bool = False) -> None:
         """Makes ``folder`` hold these artifacts, all of them or none; ``manifest.json`` arrives last.
 
-        A folder that is new, empty or wholly ours is replaced. One that also holds other people's files, or files of ours
-        that somebody edited, is an ExportError unless ``force``; then our own files are replaced and the others stay.
-        A file that is not ours is never overwritten.
+        A folder that is new, empty or wholly ours is replaced. One that also holds other people's files, or files of
+        ours that somebody edited, is an ExportError unless ``force``; then our own files are replaced and the others
+        stay. A file that is not ours is never overwritten.
         """
         folder = Path(folder).resolve()
-        own, foreign, edited = _owners(folder)
-        if (foreign or edited) and not force:
-            what = "files that are not ours" if foreign else "exported files that were edited"
-            names = ", ".join(sorted(foreign or edited)[:3])
-            raise ExportError(f"{folder} holds {what} ({names}); choose another folder or use --force")
-        taken = [name for name in (*self.files, MANIFEST) if name not in own and (folder / name).exists()]
-        if taken:
-            raise ExportError(f"{folder}/{taken[0]} is not ours and is never overwritten; choose another folder")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned_stages(folder)
+        own, foreign = check_writable(folder, force=force)
+        taken = _taken(folder, [*self.files, MANIFEST], own)
+        if taken is not None:
+            raise ExportError(f"{folder}/{taken} is not ours and is never overwritten; choose another folder")
         stage = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
         try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned_stages(folder)
             for name, content in self.files.items():
                 path = stage / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,6 +60,8 @@ class Artifacts:
             stage.mkdir(parents=True, exist_ok=True)
             (stage / MANIFEST).write_bytes(self.manifest_bytes())
             _move_in(stage, folder, own, keep=bool(foreign))
+        except OSError as error:
+            raise ExportError(f"{folder} cannot be written: {error.strerror}: {error.filename}") from error
         finally:
             shutil.rmtree(stage, ignore_errors=True)
 
@@ -79,11 +77,14 @@ class Artifacts:
             raise FormatError(f"{folder}/{MANIFEST}: {error}") from error
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise FormatError(f"{folder}/{MANIFEST} is not a bitlogic manifest")
-        if manifest["version"] > VERSION:
+        if manifest.get("version") not in range(1, VERSION + 1):
             raise FormatError(
-                f"{folder}/{MANIFEST}: format {manifest['version']} is newer than this bitlogic reads ({VERSION})"
+                f"{folder}/{MANIFEST}: format {manifest.get('version')!r} is unknown, perhaps newer than this bitlogic "
+                f"reads ({VERSION})"
             )
-        hashes = manifest.pop("files")
+        hashes = manifest.pop("files", None)
+        if not isinstance(hashes, dict) or not all(map(_stays_inside, hashes)):
+            raise FormatError(f"{folder}/{MANIFEST} does not list its files")
         files: dict[str, bytes] = {}
         for name in hashes:
             try:
@@ -92,6 +93,16 @@ class Artifacts:
                 raise FormatError(f"{folder}/{name}: {error.strerror}; the export is not whole") from error
         changed = tuple(name for name in files if hashlib.sha256(files[name]).hexdigest() != hashes[name])
         return Artifacts(manifest, files, changed)
+
+
+def check_writable(folder: Path, *, force: bool) -> tuple[set[str], set[str]]:
+    """The files in ``folder`` that are ours and those that are not; ExportError where ``write`` would refuse."""
+    own, foreign, edited = _owners(folder)
+    if (foreign or edited) and not force:
+        what = "files that are not ours" if foreign else "exported files that were edited"
+        names = ", ".join(sorted(foreign or edited)[:3])
+        raise ExportError(f"{folder} holds {what} ({names}); choose another folder or use --force")
+    return own, foreign
 
 
 def _owners(folder: Path) -> tuple[set[str], set[str], set[str]]:
@@ -113,6 +124,21 @@ def _owners(folder: Path) -> tuple[set[str], set[str], set[str]]:
         name for name in own & set(hashes) if hashlib.sha256((folder / name).read_bytes()).hexdigest() != hashes[name]
     }
     return own, present - own, edited
+
+
+def _taken(folder: Path, names: list[str], own: set[str]) -> str | None:
+    """The first thing in ``folder`` that is not ours and stands where one of the names, or its directory, has to."""
+    for name in names:
+        if name not in own and os.path.lexists(folder / name):
+            return name
+        for parent in list(PurePosixPath(name).parents)[:-1]:
+            if str(parent) not in own and (folder / parent).exists() and not (folder / parent).is_dir():
+                return str(parent)
+    return None
+
+
+def _stays_inside(name: str) -> bool:
+    return not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts
 
 
 def _move_in(stage: Path, folder: Path, own: set[str], *, keep: bool) -> None:

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bitlogic.errors import NetlistError
-from bitlogic.export.netlist import FIRST_INPUT, Encoder, Netlist
+from bitlogic.export.netlist import FIRST_INPUT, Encoder, Netlist, luts_by_level
 from bitlogic.export.samples import InputKind, Result, Samples
 
 Array = npt.NDArray[Any]
-_BLOCK_BYTES = 1 << 28  # of net values at a time
+_BLOCK_BYTES = 1 << 25  # of net values at a time: blocks that stay near the caches are also the quickest
 
 
 def evaluate(netlist: Netlist, samples: Samples) -> Result:
@@ -74,11 +74,3 @@ def quantize(encoder: Encoder, x: Array) -> Array:
         grid = np.floor(scaled + np.float32(0.5))
     grid = np.where(np.isnan(grid) | (encoder.input_min == encoder.input_max), np.float32(0), grid)
     return np.clip(grid, 0, top).astype(np.uint16)
-
-
-def luts_by_level(netlist: Netlist) -> list[Array]:
-    """The LUTs' indices, one ascending array for each level from 1 up."""
-    levels = netlist.levels[netlist.first_lut :]
-    order = np.argsort(levels, kind="stable")
-    counts = np.bincount(levels, minlength=2)[1:] if len(levels) else np.zeros(0, dtype=np.int64)
-    return [luts for luts in np.split(order, np.cumsum(counts)[:-1]) if len(luts)] if len(levels) else []

@@ -17,8 +17,8 @@ def lut_expressions(
 ) -> list[str]:
     """The expression of each LUT in ``luts``, fully parenthesised.
 
-    ``name_of`` gives the text of a net that is an input bit or a LUT; ``constants`` are the texts of 0 and 1, used for the
-    nets 0 and 1 and for constant tables. A pin that the table ignores does not appear.
+    ``name_of`` gives the text of a net that is an input bit or a LUT; ``constants`` are the texts of 0 and 1, used
+    for the nets 0 and 1 and for constant tables. A pin that the table ignores does not appear.
     """
     zero, one = constants
     names: dict[int, str] = {0: zero, 1: one}
@@ -38,8 +38,8 @@ def lut_expressions(
 def expression(table: int, num_pins: int) -> str:
     """A format string that computes ``table`` (bit ``a``: the output at address ``a``, pin 0 is bit 0 of the address).
 
-    ``{0}``, ``{1}``, … stand for the pins, ``{zero}`` and ``{one}`` for a constant table. Shannon expansion with the and,
-    or and xor cases taken out; exhaustive in the order of the pins up to four of them.
+    ``{0}``, ``{1}``, … stand for the pins, ``{zero}`` and ``{one}`` for a constant table. Shannon expansion with the
+    and, or and xor cases taken out; exhaustive in the order of the pins up to four of them.
     """
     full = (1 << (1 << num_pins)) - 1
     if table in (0, full):

@@ -1,4 +1,4 @@
-"""The manifest of every target: what a reader needs to use the artifacts, and nothing of the machine they were made on."""
+"""The manifest of every target: what a reader needs to use the artifacts, and nothing of the machine."""
 
 from dataclasses import asdict
 from typing import Any

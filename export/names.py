@@ -6,36 +6,37 @@ import re
 from bitlogic.errors import OptionError
 
 VERILOG_KEYWORDS = frozenset(
-    # IEEE 1364-2001 and the words that IEEE 1800 adds: a tool that reads .v as SystemVerilog must accept the name too.
+    # IEEE 1364-2001 and what IEEE 1800 adds: a tool that reads .v as SystemVerilog must accept the name too.
     """
-    accept_on alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind bins
-    binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle checker class clocking cmos config const
-    constraint context continue cover covergroup coverpoint cross deassign default defparam design disable dist do edge
-    else end endcase endchecker endclass endclocking endconfig endfunction endgenerate endgroup endinterface endmodule
-    endpackage endprimitive endprogram endproperty endsequence endspecify endtable endtask enum event eventually expect
-    export extends extern final first_match for force foreach forever fork forkjoin function generate genvar global highz0
-    highz1 if iff ifnone ignore_bins illegal_bins implements implies import incdir include initial inout input inside
-    instance int integer interconnect interface intersect join join_any join_none large let liblist library local
-    localparam logic longint macromodule matches medium modport module nand negedge nettype new nexttime nmos nor
-    noshowcancelled not notif0 notif1 null or output package packed parameter pmos posedge primitive priority program
-    property protected pull0 pull1 pulldown pullup pulsestyle_ondetect pulsestyle_onevent pure rand randc randcase
-    randsequence rcmos real realtime ref reg reject_on release repeat restrict return rnmos rpmos rtran rtranif0 rtranif1
-    s_always s_eventually s_nexttime s_until s_until_with scalared sequence shortint shortreal showcancelled signed small
-    soft solve specify specparam static string strong strong0 strong1 struct super supply0 supply1 sync_accept_on
-    sync_reject_on table tagged task this throughout time timeprecision timeunit tran tranif0 tranif1 tri tri0 tri1 triand
-    trior trireg type typedef union unique unique0 unsigned until until_with untyped use uwire var vectored virtual void
-    wait wait_order wand weak weak0 weak1 while wildcard wire with within wor xnor xor
+    accept_on alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind
+    bins binsof bit break buf bufif0 bufif1 byte case casex casez cell chandle checker class clocking cmos config
+    const constraint context continue cover covergroup coverpoint cross deassign default defparam design disable dist
+    do edge else end endcase endchecker endclass endclocking endconfig endfunction endgenerate endgroup endinterface
+    endmodule endpackage endprimitive endprogram endproperty endsequence endspecify endtable endtask enum event
+    eventually expect export extends extern final first_match for force foreach forever fork forkjoin function
+    generate genvar global highz0 highz1 if iff ifnone ignore_bins illegal_bins implements implies import incdir
+    include initial inout input inside instance int integer interconnect interface intersect join join_any join_none
+    large let liblist library local localparam logic longint macromodule matches medium modport module nand negedge
+    nettype new nexttime nmos nor noshowcancelled not notif0 notif1 null or output package packed parameter pmos
+    posedge primitive priority program property protected pull0 pull1 pulldown pullup pulsestyle_ondetect
+    pulsestyle_onevent pure rand randc randcase randsequence rcmos real realtime ref reg reject_on release repeat
+    restrict return rnmos rpmos rtran rtranif0 rtranif1 s_always s_eventually s_nexttime s_until s_until_with scalared
+    sequence shortint shortreal showcancelled signed small soft solve specify specparam static string strong strong0
+    strong1 struct super supply0 supply1 sync_accept_on sync_reject_on table tagged task this throughout time
+    timeprecision timeunit tran tranif0 tranif1 tri tri0 tri1 triand trior trireg type typedef union unique unique0
+    unsigned until until_with untyped use uwire var vectored virtual void wait wait_order wand weak weak0 weak1 while
+    wildcard wire with within wor xnor xor
     """.split()
 )
 C_KEYWORDS = frozenset(
     # C99, and those of C11 and C++: the header is included from all of them.
     """
     alignas alignof and and_eq asm auto bitand bitor bool break case catch char class compl concept const const_cast
-    constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern false float for
-    friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected
-    public register reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct
-    switch template this thread_local throw true try typedef typeid typename union unsigned using virtual void volatile
-    wchar_t while xor xor_eq
+    constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern false float
+    for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq private
+    protected public register reinterpret_cast requires restrict return short signed sizeof static static_assert
+    static_cast struct switch template this thread_local throw true try typedef typeid typename union unsigned using
+    virtual void volatile wchar_t while xor xor_eq
     """.split()
 )
 PYTHON_KEYWORDS = frozenset([*keyword.kwlist, *keyword.softkwlist])
@@ -43,10 +44,11 @@ _MAX_LENGTH = 128  # tools cut or refuse longer ones; C99 promises 31 significan
 
 
 def check_identifier(option: str, name: str, language: str, keywords: frozenset[str]) -> None:
-    """OptionError unless ``name`` is a plain identifier and no keyword of ``language``; ``option`` is named in the error."""
+    """OptionError, naming ``option``, unless ``name`` is a plain identifier and no keyword of ``language``."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or len(name) > _MAX_LENGTH:
         raise OptionError(
-            f"--{option} {name!r} is no identifier: letters, digits and _, a letter first, at most {_MAX_LENGTH} characters"
+            f"--{option} {name!r} is no identifier: letters, digits and _, a letter first, "
+            f"at most {_MAX_LENGTH} characters"
         )
     if name in keywords:
         raise OptionError(f"--{option} {name!r} is a keyword of {language}")

@@ -3,21 +3,22 @@
 A netlist is a frozen dataclass of read-only numpy arrays that is checked once, when it is made.
 
 Nets are integers. Net 0 is the constant 0, net 1 the constant 1, net ``2 + j`` is input bit ``j`` (the encoder's
-output), and net ``2 + num_inputs + i`` is the output of LUT ``i``. A pin names a smaller number than its own LUT, so the
-order of the LUTs is topological and a cycle cannot be written down. There are no opcodes: AND, NOT, a wire and a constant
-are tables.
+output), and net ``2 + num_inputs + i`` is the output of LUT ``i``. A pin names a smaller number than its own LUT, so
+the order of the LUTs is topological and a cycle cannot be written down. There are no opcodes: AND, NOT, a wire and a
+constant are tables.
 
-``tables[i]`` is a uint64: its bit ``a`` is the output when the pins of LUT ``i`` read the address ``a``, and pin 0 is bit 0
-of the address, as in the INIT of a Xilinx or Lattice primitive. A netlist has one ``rank`` (1 to 6) for all its LUTs; bits
-from ``2**rank`` up are 0. Real pins come first; a pin that is not used reads net 0 and the table repeats over it.
+``tables[i]`` is a uint64: its bit ``a`` is the output when the pins of LUT ``i`` read the address ``a``, and pin 0 is
+bit 0 of the address, as in the INIT of a Xilinx or Lattice primitive. A netlist has one ``rank`` (1 to 6) for all its
+LUTs; bits from ``2**rank`` up are 0. Real pins come first; a pin that is not used reads net 0 and the table repeats
+over it.
 
-``outputs`` are the nets that feed the head, ``len(outputs) / num_classes`` consecutive ones a class. The head adds up each
-class (``scores``, integers) and the class is the argmax with ties to the lowest index. ``tau`` and ``beta`` ride along for
-the host: ``float score = score / tau + beta``.
+``outputs`` are the nets that feed the head, ``len(outputs) / num_classes`` consecutive ones a class. The head adds up
+each class (``scores``, integers) and the class is the argmax with ties to the lowest index. ``tau`` and ``beta`` ride
+along for the host: ``float score = score / tau + beta``.
 
 The saved form is an ``.npz`` without pickles: the arrays under the names of the fields, those of the encoder with the
-prefix ``encoder_``, and ``header``, the UTF-8 bytes of a JSON object with ``format``, ``version``, ``head`` and, with an
-encoder, ``encoder`` (``input_bits``, ``input_shape``).
+prefix ``encoder_``, and ``header``, the UTF-8 bytes of a JSON object with ``format``, ``version``, ``head`` and, with
+an encoder, ``encoder`` (``input_bits``, ``input_shape``).
 """
 
 import hashlib
@@ -31,19 +32,21 @@ import numpy as np
 import numpy.typing as npt
 
 from bitlogic.errors import FormatError, NetlistError
+from bitlogic.export.checks import freeze_field, freeze_integer, require
 from bitlogic.export.npz import npz_arrays, npz_bytes
 
 FORMAT = "bitlogic-netlist"
 VERSION = 1
 MAX_RANK = 6
 FIRST_INPUT = 2  # nets 0 and 1 are the constants
+MAX_NETS = 2**31 - 1  # net numbers are int32
 
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Encoder:
-    """The comparators that turn one sample of numbers into the input bits: bit ``j`` is ``x[features[j]] > thresholds[j]``.
+    """The comparators in front of the LUTs: input bit ``j`` is ``x[features[j]] > thresholds[j]``.
 
     With ``input_bits > 0`` the same bit is ``q[features[j]] > integer_thresholds[j]``, where ``q`` is the sample on the
     grid ``clamp(floor((x - input_min) / (input_max - input_min) * (2**input_bits - 1) + 1/2), 0, 2**input_bits - 1)``,
@@ -59,31 +62,35 @@ class Encoder:
     input_max: Array  # float32 (num_features,)
 
     def __post_init__(self) -> None:
-        _freeze(self, "features", np.int32)
-        _freeze(self, "thresholds", np.float32)
-        _freeze(self, "input_min", np.float32)
-        _freeze(self, "input_max", np.float32)
+        object.__setattr__(self, "input_shape", tuple(int(size) for size in self.input_shape))
+        freeze_integer(self, "input_bits", 0, 16)
+        freeze_field(self, "features", np.int32)
+        freeze_field(self, "thresholds", np.float32)
+        freeze_field(self, "input_min", np.float32)
+        freeze_field(self, "input_max", np.float32)
+        require(self.features.ndim == 1, "encoder: features is (num_bits,)")
         num_bits, num_features = len(self.features), self.num_features
-        _require(self.thresholds.shape == (num_bits,), "encoder: one threshold for each bit")
-        _require(not np.isnan(self.thresholds).any(), "encoder: a threshold is NaN")
-        _require(
+        require(self.thresholds.shape == (num_bits,), "encoder: one threshold for each bit")
+        require(not np.isnan(self.thresholds).any(), "encoder: a threshold is NaN")
+        require(
             bool(np.all((self.features >= 0) & (self.features < num_features))),
             "encoder: a feature out of range",
         )
-        _require(
+        require(
             self.input_min.shape == self.input_max.shape == (num_features,),
             "encoder: one range for each feature",
         )
-        _require(0 <= self.input_bits <= 16, "encoder: input_bits is 0 to 16")
-        _require(
+        require(
             (self.integer_thresholds is None) == (self.input_bits == 0),
             "encoder: a grid needs integer thresholds",
         )
         if self.integer_thresholds is not None:
-            _freeze(self, "integer_thresholds", np.int32)
-            _require(self.integer_thresholds.shape == (num_bits,), "encoder: one integer threshold for each bit")
+            ranged = np.isfinite(self.input_min) & np.isfinite(self.input_max) & (self.input_min <= self.input_max)
+            require(bool(np.all(ranged)), "encoder: a grid needs finite ranges, input_min <= input_max")
+            freeze_field(self, "integer_thresholds", np.int32)
+            require(self.integer_thresholds.shape == (num_bits,), "encoder: one integer threshold for each bit")
             inside = (self.integer_thresholds >= 0) & (self.integer_thresholds <= self.max_input)
-            _require(bool(np.all(inside)), f"encoder: an integer threshold outside 0..{self.max_input}")
+            require(bool(np.all(inside)), f"encoder: an integer threshold outside 0..{self.max_input}")
 
     @property
     def num_features(self) -> int:
@@ -104,12 +111,14 @@ class Head:
     beta: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self.num_classes >= 1, f"head: num_classes is at least 1, not {self.num_classes}")
-        _require(bool(np.isfinite(self.tau)) and self.tau > 0, f"head: tau is above 0, not {self.tau}")
-        _require(bool(np.isfinite(self.beta)), f"head: beta is finite, not {self.beta}")
+        freeze_integer(self, "num_classes", 1, MAX_NETS)
+        object.__setattr__(self, "tau", float(self.tau))
+        object.__setattr__(self, "beta", float(self.beta))
+        require(bool(np.isfinite(self.tau)) and self.tau > 0, f"head: tau is above 0, not {self.tau}")
+        require(bool(np.isfinite(self.beta)), f"head: beta is finite, not {self.beta}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Netlist:
     """LUTs, their wiring and what stands before and behind them; the module's docstring defines the form."""
 
@@ -122,38 +131,39 @@ class Netlist:
     origins: Array | None = None  # int32 (num_luts, 2): layer and neuron a LUT came from; for people, not in the digest
 
     def __post_init__(self) -> None:
-        _freeze(self, "tables", np.uint64)
-        _freeze(self, "pins", np.int32)
-        _freeze(self, "outputs", np.int32)
-        _require(self.tables.ndim == 1 and self.pins.ndim == 2, "tables is (num_luts,) and pins (num_luts, rank)")
-        _require(
+        freeze_integer(self, "num_inputs", 1, MAX_NETS)
+        freeze_field(self, "tables", np.uint64)
+        freeze_field(self, "pins", np.int32)
+        freeze_field(self, "outputs", np.int32)
+        require(self.tables.ndim == 1 and self.pins.ndim == 2, "tables is (num_luts,) and pins (num_luts, rank)")
+        require(
             len(self.pins) == len(self.tables),
             f"{len(self.tables)} tables but pins for {len(self.pins)} LUTs",
         )
-        _require(1 <= self.rank <= MAX_RANK, f"the rank is 1 to {MAX_RANK}, not {self.rank}")
-        _require(self.num_inputs >= 1, "a netlist has at least one input bit")
-        _require(self.outputs.ndim == 1 and len(self.outputs) >= 1, "a netlist has at least one output")
+        require(1 <= self.rank <= MAX_RANK, f"the rank is 1 to {MAX_RANK}, not {self.rank}")
+        require(self.outputs.ndim == 1 and len(self.outputs) >= 1, "a netlist has at least one output")
         groups = self.head.num_classes
-        _require(len(self.outputs) % groups == 0, f"{len(self.outputs)} outputs do not split into {groups} classes")
+        require(len(self.outputs) % groups == 0, f"{len(self.outputs)} outputs do not split into {groups} classes")
+        require(self.num_nets <= MAX_NETS, f"{self.num_nets} nets; at most {MAX_NETS}")
         own = np.arange(self.first_lut, self.num_nets, dtype=np.int64)
         late = np.flatnonzero(((self.pins < 0) | (self.pins >= own[:, None])).any(axis=1))
         if len(late):
             raise NetlistError(
                 f"LUT {late[0]} has pins {self.pins[late[0]].tolist()}; it may read nets 0 to {own[late[0]] - 1}"
             )
-        _require(bool(np.all((self.outputs >= 0) & (self.outputs < self.num_nets))), "an output is no net")
+        require(bool(np.all((self.outputs >= 0) & (self.outputs < self.num_nets))), "an output is no net")
         if self.rank < MAX_RANK:
             wide = np.flatnonzero(self.tables >> np.uint64(1 << self.rank))
             if len(wide):
                 raise NetlistError(f"LUT {wide[0]} of rank {self.rank} has table bits above 2**rank")
         if self.encoder is not None:
-            _require(
+            require(
                 len(self.encoder.features) == self.num_inputs,
                 "the encoder makes another number of bits than num_inputs",
             )
         if self.origins is not None:
-            _freeze(self, "origins", np.int32)
-            _require(self.origins.shape == (self.num_luts, 2), "origins is (num_luts, 2)")
+            freeze_field(self, "origins", np.int32)
+            require(self.origins.shape == (self.num_luts, 2), "origins is (num_luts, 2)")
 
     @property
     def num_luts(self) -> int:
@@ -237,9 +247,11 @@ class Netlist:
             header = json.loads(arrays.pop("header").tobytes().decode())
             if header["format"] != FORMAT:
                 raise FormatError(f"{where}: the format is {header['format']!r}, not {FORMAT!r}")
-            if header["version"] > VERSION:
+            version = header["version"]
+            if version not in range(1, VERSION + 1):
                 raise FormatError(
-                    f"{where}: netlist format {header['version']} is newer than this bitlogic reads ({VERSION})"
+                    f"{where}: netlist format {version!r} is unknown, perhaps newer than this bitlogic "
+                    f"reads ({VERSION})"
                 )
             return _from_parts(header, arrays)
         except (KeyError, ValueError, TypeError, NetlistError) as error:
@@ -259,6 +271,14 @@ class Netlist:
             return Netlist.from_bytes(Path(path).read_bytes(), str(path))
         except OSError as error:
             raise FormatError(f"{path}: {error.strerror}") from error
+
+
+def luts_by_level(netlist: Netlist) -> list[Array]:
+    """The LUTs' indices, one ascending array for each level from 1 up."""
+    levels = netlist.levels[netlist.first_lut :]
+    order = np.argsort(levels, kind="stable")
+    counts = np.bincount(levels, minlength=2)[1:] if len(levels) else np.zeros(0, dtype=np.int64)
+    return [luts for luts in np.split(order, np.cumsum(counts)[:-1]) if len(luts)] if len(levels) else []
 
 
 def _header(netlist: Netlist) -> dict[str, Any]:
@@ -299,24 +319,3 @@ def _from_parts(header: dict[str, Any], arrays: dict[str, Array]) -> Netlist:
             **parts,
         )
     return Netlist(num_inputs=header["num_inputs"], head=Head(**header["head"]), encoder=encoder, **arrays)
-
-
-def _freeze(owner: Any, name: str, dtype: type[np.generic]) -> None:
-    """Replaces a field by a read-only copy; a value that the dtype cannot hold is refused, never wrapped."""
-    given = np.asarray(getattr(owner, name))
-    with np.errstate(invalid="ignore"):
-        array = np.array(given, dtype=dtype)
-    kinds = "f" if dtype is np.float32 else "iu"
-    _require(given.dtype.kind in kinds or given.size == 0, f"{name} has dtype {given.dtype}, not {np.dtype(dtype)}")
-    if kinds == "iu" and given.size and given.dtype != array.dtype:
-        _require(
-            int(given.min()) >= np.iinfo(np.dtype(dtype)).min and int(given.max()) <= np.iinfo(np.dtype(dtype)).max,
-            f"{name} overflows",
-        )
-    array.setflags(write=False)
-    object.__setattr__(owner, name, array)
-
-
-def _require(holds: bool, message: str) -> None:
-    if not holds:
-        raise NetlistError(message)

@@ -1,6 +1,8 @@
 """``.npz`` archives of plain arrays, without pickles and byte for byte reproducible."""
 
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
@@ -11,6 +13,9 @@ import numpy.typing as npt
 from bitlogic.errors import FormatError
 
 Array = npt.NDArray[Any]
+# What zipfile, zlib and numpy raise at damaged bytes, by where the damage is.
+_DAMAGE = (OSError, ValueError, TypeError, AttributeError, EOFError, KeyError, RuntimeError)
+_DAMAGE_INSIDE = (OverflowError, MemoryError, zipfile.BadZipFile, zlib.error, struct.error)
 
 
 def npz_bytes(arrays: Mapping[str, Array]) -> bytes:
@@ -30,5 +35,5 @@ def npz_arrays(data: bytes, where: str) -> dict[str, Array]:
     try:
         with np.load(BytesIO(data), allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except (*_DAMAGE, *_DAMAGE_INSIDE) as error:
         raise FormatError(f"{where}: not an .npz of plain arrays: {error}") from error

@@ -22,7 +22,8 @@ class Samples:
     """A batch of inputs of one kind, read-only.
 
     ``X``: ``(n, num_features)``, features in C order of one sample; an unsigned dtype holds the encoder's integers
-    (``q(x)``, 0 to ``2**input_bits - 1``), float32 the numbers themselves. ``BITS``: uint8 ``(n, num_inputs)`` of {0, 1}.
+    (``q(x)``, 0 to ``2**input_bits - 1``), float32 the numbers themselves. ``BITS``: uint8 ``(n, num_inputs)`` of {0,
+    1}.
     """
 
     kind: InputKind
@@ -37,7 +38,8 @@ class Samples:
             or (values.dtype.kind == "f" and values.dtype != np.float32)
         ):
             raise ValueError(
-                f"samples of kind {self.kind}: {values.dtype} {values.shape}; unsigned integers (n, width), or float32 for x"
+                f"samples of kind {self.kind}: {values.dtype} {values.shape}; "
+                "allowed are unsigned integers (n, width), and float32 for x"
             )
         if self.kind is InputKind.BITS and values.size and values.max() > 1:
             raise ValueError(f"samples of kind bits hold {values.max()}; only 0 and 1 are bits")

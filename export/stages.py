@@ -16,10 +16,10 @@ HEAD_REGISTERS = 2  # one behind the group sums, one behind the argmax
 class Schedule:
     """The pipeline of a netlist; with no boundary and latency 0 it is combinational.
 
-    Stage 0 is the encoder (or nothing, when the bits come in), stages 1 to ``len(boundaries) - 1`` are LUT levels. At the
-    end of stage ``s`` the nets ``boundaries[s]`` are held in registers: those made in stages up to ``s`` that a later stage
-    or the head still reads. The last boundary feeds the head, which adds a register behind the sums and one behind the
-    argmax. Without an encoder inside, boundary 0 is where the ports are and has no register.
+    Stage 0 is the encoder (or nothing, when the bits come in), stages 1 to ``len(boundaries) - 1`` are LUT levels. At
+    the end of stage ``s`` the nets ``boundaries[s]`` are held in registers: those made in stages up to ``s`` that a
+    later stage or the head still reads. The last boundary feeds the head, which adds a register behind the sums and
+    one behind the argmax. Without an encoder inside, boundary 0 is where the ports are and has no register.
     """
 
     lut_stages: Array  # int32 (num_luts,): 1-based stage in which a LUT is computed; all 1 when combinational

@@ -115,6 +115,6 @@ def samples_for(netlist: Netlist, kind: InputKind, *, num: int = 200, seed: int 
     dtype = np.uint8 if encoder.input_bits <= 8 else np.uint16
     near = np.zeros((3, width), dtype=np.int64)
     near[:, encoder.features] = encoder.integer_thresholds + np.array([[-1], [0], [1]])
-    corners = [np.zeros((1, width)), np.full((1, width), top), np.eye(width) * top, near.clip(0, top)]
+    edges: list[Array] = [np.zeros((1, width)), np.full((1, width), top), np.eye(width) * top, near.clip(0, top)]
     random = rng.integers(0, top + 1, size=(num, width))
-    return Samples(kind, np.concatenate([*corners, random]).astype(dtype))
+    return Samples(kind, np.concatenate([*edges, random]).astype(dtype))

