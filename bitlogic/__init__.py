@@ -35,7 +35,7 @@ _HOME = {
     "unpack_bits": "bitlogic.inference",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:

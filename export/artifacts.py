@@ -14,6 +14,7 @@ from bitlogic.errors import ExportError, FormatError
 MANIFEST = "manifest.json"
 FORMAT = "bitlogic-artifacts"
 VERSION = 1
+UNFINISHED = ".manifest.partial"  # in a folder whose files are just being replaced among other people's
 REPORTS = ("verify.json",)  # written beside the artifacts by later commands; ours, but in no manifest
 
 
@@ -45,6 +46,7 @@ class Artifacts:
         stay. A file that is not ours is never overwritten.
         """
         folder = Path(folder).resolve()
+        _remove_abandoned_stages(folder)
         own, foreign = check_writable(folder, force=force)
         taken = _taken(folder, [*self.files, MANIFEST], own)
         if taken is not None:
@@ -52,7 +54,6 @@ class Artifacts:
         stage = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
-            _remove_abandoned_stages(folder)
             for name, content in self.files.items():
                 path = stage / name
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,19 +112,25 @@ def _owners(folder: Path) -> tuple[set[str], set[str], set[str]]:
         raise ExportError(f"{folder} is a file; an export is a folder")
     if not folder.exists():
         return set(), set(), set()
-    try:
-        listed = json.loads((folder / MANIFEST).read_text())
-        hashes = listed["files"] if listed["format"] == FORMAT else {}
-    except (OSError, ValueError, KeyError, TypeError):
-        hashes = {}
-    if not hashes:
+    hashes = _listed(folder / MANIFEST)
+    names = {*hashes, *_listed(folder / UNFINISHED)}
+    if not names:
         return set(), set(os.listdir(folder)), set()
     present = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
-    own = present & {*hashes, MANIFEST, *REPORTS}
+    own = present & {*names, MANIFEST, UNFINISHED, *REPORTS}
     edited = {
         name for name in own & set(hashes) if hashlib.sha256((folder / name).read_bytes()).hexdigest() != hashes[name]
     }
     return own, present - own, edited
+
+
+def _listed(path: Path) -> dict[str, Any]:
+    """The files and hashes that a manifest of ours lists; nothing for any other file."""
+    try:
+        listed = json.loads(path.read_text())
+        return dict(listed["files"]) if listed["format"] == FORMAT else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _taken(folder: Path, names: list[str], own: set[str]) -> str | None:
@@ -151,8 +158,11 @@ def _move_in(stage: Path, folder: Path, own: set[str], *, keep: bool) -> None:
         stage.rename(folder)
         shutil.rmtree(old)
         return
-    (folder / MANIFEST).unlink(missing_ok=True)  # without it the folder is no export, should we be stopped here
-    for name in own - {MANIFEST}:
+    # Should we be stopped from here on, the folder is no export, and the next one still knows which files are ours.
+    new = {str(path.relative_to(stage)) for path in stage.rglob("*") if path.is_file()}
+    (folder / UNFINISHED).write_text(json.dumps({"format": FORMAT, "files": dict.fromkeys(sorted(own | new))}))
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for name in own - {MANIFEST, UNFINISHED}:
         (folder / name).unlink()
     for path in sorted(stage.rglob("*")):
         if path.is_file() and path != stage / MANIFEST:
@@ -160,6 +170,7 @@ def _move_in(stage: Path, folder: Path, own: set[str], *, keep: bool) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             path.replace(target)
     (stage / MANIFEST).replace(folder / MANIFEST)
+    (folder / UNFINISHED).unlink()
 
 
 def _remove_abandoned_stages(folder: Path) -> None:

@@ -168,9 +168,14 @@ def rename(path, target):
     if step == "move" and "partial" in path.name and "old" not in path.name:
         hang("the old folder is away")
     return real_rename(path, target)
-Path.write_bytes, Path.rename = write_bytes, rename
+def replace(path, target):
+    if step == "replace" and path.name == "src_last.txt":
+        hang("half of the files are in")
+    return real_replace(path, target)
+real_replace = Path.replace
+Path.write_bytes, Path.rename, Path.replace = write_bytes, rename, replace
 about = {"format": "bitlogic-artifacts", "version": 1, "target": "none"}
-Artifacts(about, {"a.txt": b"third", "src_last.txt": b"x" * 1000}).write(folder)
+Artifacts(about, {"a.txt": b"third", "src_last.txt": b"x" * 1000}).write(folder, force=step == "replace")
 """
 
 
@@ -208,6 +213,17 @@ def test_an_export_killed_between_the_two_moves_leaves_no_folder_and_the_next_on
     SECOND.write(folder)
     assert contents(folder) == written(SECOND)
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_an_export_killed_among_other_peoples_files_is_no_export_and_the_next_one_recovers(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    FIRST.write(folder)
+    (folder / "theirs.txt").write_text("theirs")
+    kill_while_it_writes(folder, "replace")
+    with pytest.raises(FormatError, match="no finished export"):
+        Artifacts.read(folder)
+    SECOND.write(folder, force=True)
+    assert contents(folder) == {**written(SECOND), "theirs.txt": b"theirs"}
 
 
 def test_the_stage_of_a_running_export_is_left_alone(tmp_path: Path) -> None:
