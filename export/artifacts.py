@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import re
 import shutil
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -14,6 +16,7 @@ from bitlogic.errors import ExportError, FormatError
 MANIFEST = "manifest.json"
 FORMAT = "bitlogic-artifacts"
 VERSION = 1
+_LIST_OF_NUMBERS = re.compile(r"\[\s+([^\[\]{}\"]+?)\s+\]")
 UNFINISHED = ".manifest.partial"  # in a folder whose files are just being replaced among other people's
 REPORTS = ("verify.json",)  # written beside the artifacts by later commands; ours, but in no manifest
 
@@ -32,7 +35,8 @@ class Artifacts:
 
     def manifest_bytes(self) -> bytes:
         hashes = {name: hashlib.sha256(self.files[name]).hexdigest() for name in sorted(self.files)}
-        return (json.dumps({**self.manifest, "files": hashes}, indent=2, sort_keys=True) + "\n").encode()
+        text = json.dumps({**self.manifest, "files": hashes}, indent=2, sort_keys=True, allow_nan=False)
+        return (_LIST_OF_NUMBERS.sub(_on_few_lines, text) + "\n").encode()
 
     def digest(self) -> str:
         """sha256 (hex) of the manifest, and by its hashes of every file."""
@@ -94,6 +98,11 @@ class Artifacts:
                 raise FormatError(f"{folder}/{name}: {error.strerror}; the export is not whole") from error
         changed = tuple(name for name in files if hashlib.sha256(files[name]).hexdigest() != hashes[name])
         return Artifacts(manifest, files, changed)
+
+
+def _on_few_lines(found: re.Match[str]) -> str:
+    """A long list of numbers, wrapped: thousands of thresholds would else be as many lines."""
+    return "[" + textwrap.fill(" ".join(found[1].split()), 118) + "]"
 
 
 def check_writable(folder: Path, *, force: bool) -> tuple[set[str], set[str]]:

@@ -1,10 +1,13 @@
 """Extraction: the model's tables and wiring in the netlist's order, and refusals that name the layer."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import bitlogic
 from bitlogic import DistributiveThermometer, FeedForward, GroupSum, LogicDense, PackedLogicNet
 from bitlogic.errors import ExportError
 from bitlogic.export.evaluate import evaluate, input_bits, quantize
@@ -144,3 +147,12 @@ def test_it_refuses_nan_thresholds_and_weights() -> None:
         next(model[2].parameters()).view(-1)[0] = torch.nan
     with pytest.raises(ExportError, match=r"layer 2 \(LogicDense\) has NaN in "):
         extract(model)
+
+
+def test_the_model_file_of_version_1_stays_loadable() -> None:
+    """Written by 0.1.0: thermometer of 2 bits on 6 features, light rank 3, warp rank 2 with learnable connections."""
+    model = bitlogic.load(Path(__file__).parent / "golden" / "model_v1.pt")
+    assert isinstance(model, nn.Sequential)
+    assert extract(model).digest() == "78ff8dcc90daf714fe441b464b5a657accf7f709bc193f6bb097faab4a09ce0f"
+    x = (torch.arange(24).reshape(4, 6) * 7 % 11) / 11
+    assert PackedLogicNet(model).scores(x).tolist() == [[0, 0, 2], [1, 0, 1], [2, 1, 1], [2, 0, 1]]
