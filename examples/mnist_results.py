@@ -37,6 +37,8 @@ def main() -> None:
     parser.add_argument("--root", required=True, help="folder with the original MNIST files")
     parser.add_argument("--folder", type=Path, required=True, help="where models and exports go")
     parser.add_argument("--epochs", type=int, default=7)
+    parser.add_argument("--width", type=int, default=2000, help="LUTs of each of the two layers")
+    parser.add_argument("--targets", nargs="*", default=list(TARGETS), choices=list(TARGETS))
     parser.add_argument("--readme", type=Path, help="put the table between the results marks of this file")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -51,14 +53,15 @@ def main() -> None:
 
 def rows_of(variant: str, options: argparse.Namespace) -> list[str]:
     model = options.folder / (variant.split()[0].partition("=")[0] + ".pt")
-    words = ["--root", options.root, "--epochs", str(options.epochs), "--output", str(model)]
-    trained = run([str(TRAIN), *words, *VARIANTS[variant]])
+    words = ["--root", options.root, "--epochs", str(options.epochs), "--width", str(options.width)]
+    trained = run([str(TRAIN), *words, "--output", str(model), *VARIANTS[variant]])
     found = re.findall(r"discrete test accuracy ([\d.]+) %", trained.text)
     if not found:
         sys.exit(f"{TRAIN} printed no accuracy:\n{trained.text}")
     described = json.loads(bitlogic("inspect", model, "--json").text)
     rows = []
-    for target, images in TARGETS.items():
+    for target in options.targets:
+        images = TARGETS[target]
         folder = options.folder / model.stem / target
         exported = bitlogic("export", model, "--target", target, "-o", folder, "--force")
         data = ["--data", "mnist", "--root", options.root, "--limit", str(images)]

@@ -81,7 +81,7 @@ def _input_reads(netlist: Netlist) -> np.ndarray[Any, Any]:
 def _lines(value: dict[str, Any], indent: str) -> list[str]:
     lines = []
     for key, item in value.items():
-        name = key.replace("_", " ")
+        name = key if "." in key else key.replace("_", " ")  # the name of a file stays as it is
         if isinstance(item, dict):
             lines += [f"{indent}{name}:", *_lines(item, indent + "  ")]
         elif isinstance(item, list) and item and isinstance(item[0], dict):

@@ -73,3 +73,27 @@ def test_train_mnist_refuses_in_one_line(tmp_path: Path, arguments: list[str], r
     assert reason in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.cc
+@pytest.mark.slow
+def test_mnist_results_makes_the_table_and_puts_it_into_a_readme(tmp_path: Path) -> None:
+    write_digits(tmp_path, "train", 600)
+    write_digits(tmp_path, "t10k", 100)
+    (tmp_path / "README.md").write_text("before\n<!-- results -->\noutdated\n<!-- /results -->\nafter\n")
+    options = "--root . --folder out --epochs 1 --width 100 --targets c packed --readme README.md"
+    done = run("mnist_results.py", tmp_path, *options.split())
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "README.md").read_text()
+    assert text.startswith("before\n<!-- results -->\n| thresholds |") and text.endswith("<!-- /results -->\nafter\n")
+    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith(("| distinct", "| plain"))]
+    assert [row[3].strip() for row in rows] == ["c", "packed"] * 2
+    assert {row[-1].strip() for row in rows} == {"0"}
+    assert "outdated" not in text
+
+
+def test_large_netlist_prints_every_step(tmp_path: Path) -> None:
+    done = run("large_netlist.py", tmp_path, "--width", "200")
+    assert done.returncode == 0, done.stderr
+    steps = [line.split("  ")[0] for line in done.stdout.splitlines()[2:]]
+    assert steps[:3] == ["build", "extract", "optimize"] and "emit verilog" in steps
