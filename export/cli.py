@@ -49,18 +49,33 @@ def cli() -> None:
     """Networks of look-up tables, from PyTorch to C and silicon."""
 
 
-@cli.command("export", context_settings=ANY_OPTION)
+class ExportCommand(click.Command):
+    """Its help lists the options of every target, as the targets' dataclasses define them."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from bitlogic.export.folder import option_defaults
+        from bitlogic.export.targets import TARGETS
+
+        with formatter.section("Targets and their own options, with the defaults"):
+            formatter.write_dl(
+                [
+                    (name, "  ".join(f"{option} {default}" for option, default in option_defaults(name).items()))
+                    for name in TARGETS
+                ]
+            )
+
+
+@cli.command("export", cls=ExportCommand, context_settings=ANY_OPTION)
 @MODEL
-@click.option("--target", required=True, help="verilog, amaranth, c or packed.")
+@click.option("--target", required=True, help="One of those below.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The folder to make.")
 @click.option("--force", is_flag=True, help="Write into a folder that also holds other people's files.")
 @click.option("--seed", default=0, show_default=True, help="Of the test vectors.")
 @click.pass_context
 def export_command(context: click.Context, model: Path, target: str, output: Path, *, force: bool, seed: int) -> None:
-    """Export MODEL (model.pt, or a netlist .npz) to a folder that can be verified without it.
+    """Export MODEL to a folder that can be verified without it.
 
-    Every other option is the target's own: --input x|bits for all; --module-name and --pipeline N for verilog and
-    amaranth; --prefix for c.
+    MODEL is a model.pt or a netlist .npz. Every option that is not listed here is the target's own.
     """
     from bitlogic.export.artifacts import check_writable
     from bitlogic.export.folder import export, options_from
@@ -106,7 +121,10 @@ def verify(
     formal: bool,
     as_json: bool,
 ) -> int:
-    """Run the export in FOLDER for real and compare every score and class; writes FOLDER/verify.json."""
+    """Run an export and compare every score and class.
+
+    The target runs for real: simulated, compiled, or in torch. The report is also written to FOLDER/verify.json.
+    """
     from bitlogic.export.artifacts import Artifacts
     from bitlogic.export.verification import Request, run_verification
 
@@ -125,7 +143,10 @@ def verify(
 @click.argument("path", type=click.Path(path_type=Path))
 @JSON
 def inspect(path: Path, *, as_json: bool) -> None:
-    """What PATH (a model.pt, a netlist .npz or an export folder) holds."""
+    """Show what a model, a netlist or an export holds.
+
+    PATH is a model.pt, a netlist .npz or an export folder.
+    """
     from bitlogic.export.artifacts import Artifacts
     from bitlogic.export.inspect import describe_export, describe_netlist, text_of
 
@@ -136,7 +157,7 @@ def inspect(path: Path, *, as_json: bool) -> None:
 @cli.command()
 @JSON
 def doctor(*, as_json: bool) -> int:
-    """Which tools are here, what each unlocks, and what brings the missing ones."""
+    """Say which tools are missing, and what brings them."""
     from bitlogic.export.doctor import TOOLS, missing_for_main_job
 
     rows = [(tool.name, tool.find(), tool.unlocks, tool.brings) for tool in TOOLS]
@@ -157,7 +178,11 @@ def doctor(*, as_json: bool) -> int:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Keep model.pt and the exports in this folder.")
 @click.option("--seed", default=0, show_default=True)
 def demo(output: Path | None, seed: int) -> int:
-    """Train on digits, export to every target, run all held-out images through each and compare."""
+    """Do the main job on digits, to every target.
+
+    Trains two layers of look-up tables, exports them to every target, runs all held-out images through each and
+    compares every score and class with the model.
+    """
     from bitlogic.export.doctor import missing_for_main_job
 
     # Training starts many short parallel loops; threads that spin between them stall on a busy machine.

@@ -41,7 +41,9 @@ def extract(model: nn.Module) -> Netlist:
             walk.dense(layer, position, where)
         elif isinstance(layer, GroupSum):
             walk.finish(layer, where)
-        elif not isinstance(layer, nn.Flatten | nn.Identity):
+        elif isinstance(layer, nn.Flatten):
+            walk.flatten(layer, where)
+        elif not isinstance(layer, nn.Identity):
             raise ExportError(f"{where} cannot be exported; supported: {SUPPORTED}")
     return walk.netlist()
 
@@ -58,6 +60,7 @@ class _Walk:
     """What has been read so far: ``current`` are the nets that the next layer reads, None before the first."""
 
     encoder: Encoder | None = None
+    flat: bool = False  # whether the bits of a sample stand in one axis, whatever its shape
     num_inputs: int = 0
     current: Array | None = None
     tables: list[Array] = field(default_factory=list)
@@ -83,14 +86,20 @@ class _Walk:
         )
         self._inputs(len(flat.features))
 
+    def flatten(self, layer: nn.Flatten, where: str) -> None:
+        if (layer.start_dim, layer.end_dim) != (1, -1):
+            raise ExportError(f"{where} keeps axes apart; supported is nn.Flatten(), from axis 1 to the last")
+        self.flat = True
+
     def dense(self, layer: LogicDense, position: int, where: str) -> None:
         if self.current is None:
             self._inputs(layer.in_dim)
         assert self.current is not None
         if layer.in_dim != len(self.current):
-            raise ExportError(
-                f"{where} reads {layer.in_dim} bits but gets {len(self.current)}; put nn.Flatten behind the encoder"
-            )
+            raise ExportError(f"{where} reads {layer.in_dim} bits but gets {len(self.current)}")
+        if self.encoder is not None and len(self.encoder.input_shape) > 1 and not self.flat:
+            shape = self.encoder.input_shape
+            raise ExportError(f"{where} reads samples of shape {shape} axis by axis; put nn.Flatten behind the encoder")
         luts, ids = layer.get_luts_and_ids()
         entries = luts.cpu().numpy().astype(np.uint64)
         first = FIRST_INPUT + self.num_inputs + sum(map(len, self.tables))

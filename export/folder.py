@@ -51,6 +51,12 @@ def optimize_for(extracted: Netlist, kind: InputKind) -> Netlist:
     return replace(optimize(extracted.without_encoder()), encoder=extracted.encoder)
 
 
+def option_defaults(target: str) -> dict[str, Any]:
+    """The options of a target as the command line spells them, with their defaults."""
+    fields = TARGETS[target].options.__dataclass_fields__.values()
+    return {"--" + field.name.replace("_", "-"): field.default for field in fields if field.init}
+
+
 def options_from(target: str, given: dict[str, str]) -> Any:
     """The options dataclass of a target from the words of a command line; OptionError names what is not allowed."""
     if target not in TARGETS:
@@ -59,7 +65,7 @@ def options_from(target: str, given: dict[str, str]) -> Any:
     fields = {name: field for name, field in kind.__dataclass_fields__.items() if field.init}
     for name in given:
         if name not in fields:
-            allowed = ", ".join("--" + allowed.replace("_", "-") for allowed in fields)
+            allowed = ", ".join(option_defaults(target))
             raise OptionError(f"target {target} has no option --{name.replace('_', '-')}; it has: {allowed}")
     return kind(**{name: _parse(name, text, fields[name].default) for name, text in given.items()})
 

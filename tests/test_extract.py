@@ -125,6 +125,11 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
         nn.Sequential(LogicDense(4, 5), LogicDense(6, 4), GroupSum(2)),
         "reads 6 bits but gets 5",
     ),
+    "a Flatten that keeps axes": (nn.Sequential(nn.Flatten(2), LogicDense(4, 4), GroupSum(2)), "keeps axes apart"),
+    "an image that is not flattened": (
+        nn.Sequential(DistributiveThermometer(1).fit(torch.rand(20, 1, 1, 6)), LogicDense(6, 4), GroupSum(2)),
+        r"layer 1 \(LogicDense\) reads samples of shape \(1, 1, 6\) axis by axis; put nn.Flatten",
+    ),
     "classes that do not split": (nn.Sequential(LogicDense(4, 5), GroupSum(2)), "5 bits do not split evenly"),
 }
 
