@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bitlogic.errors import NetlistError
-from bitlogic.export.netlist import FIRST_INPUT, Encoder, Netlist, luts_by_level
+from bitlogic.export.netlist import FIRST_INPUT, Encoder, Netlist
 from bitlogic.export.samples import InputKind, Result, Samples
 
 Array = npt.NDArray[Any]
@@ -30,7 +30,7 @@ def evaluate_nets(netlist: Netlist, samples: Samples) -> Array:
     nets = np.zeros((netlist.num_nets, len(bits)), dtype=np.uint8)
     nets[1] = 1
     nets[FIRST_INPUT : netlist.first_lut] = bits.T
-    for luts in luts_by_level(netlist):
+    for luts in netlist.luts_by_level():
         address = np.zeros((len(luts), len(bits)), dtype=np.uint8)
         for pin in range(netlist.rank):
             address |= nets[netlist.pins[luts, pin]] << np.uint8(pin)

@@ -33,6 +33,7 @@ import numpy.typing as npt
 
 from bitlogic.errors import FormatError, NetlistError
 from bitlogic.export.checks import freeze_field, freeze_integer, require
+from bitlogic.export.levels import group_by_level, net_levels
 from bitlogic.export.npz import npz_arrays, npz_bytes
 
 FORMAT = "bitlogic-netlist"
@@ -204,16 +205,13 @@ class Netlist:
     @cached_property
     def levels(self) -> Array:
         """int32 (num_nets,): 0 for constants and input bits, else one more than the deepest pin; read-only."""
-        levels = np.zeros(self.num_nets, dtype=np.int32)
-        rows = np.arange(self.num_luts)
-        while len(rows):  # a LUT can rise only when a LUT that it reads rose: as many rounds as the netlist is deep
-            new = levels[self.pins[rows]].max(axis=1) + 1
-            risen = new != levels[self.first_lut + rows]
-            if not risen.any():
-                break
-            levels[self.first_lut + rows] = new
+        levels = net_levels(self.pins, self.first_lut)
         levels.setflags(write=False)
         return levels
+
+    def luts_by_level(self) -> list[Array]:
+        """The LUTs' indices, one ascending array for each level from 1 up."""
+        return group_by_level(self.levels[self.first_lut :])
 
     @property
     def depth(self) -> int:
@@ -271,14 +269,6 @@ class Netlist:
             return Netlist.from_bytes(Path(path).read_bytes(), str(path))
         except OSError as error:
             raise FormatError(f"{path}: {error.strerror}") from error
-
-
-def luts_by_level(netlist: Netlist) -> list[Array]:
-    """The LUTs' indices, one ascending array for each level from 1 up."""
-    levels = netlist.levels[netlist.first_lut :]
-    order = np.argsort(levels, kind="stable")
-    counts = np.bincount(levels, minlength=2)[1:] if len(levels) else np.zeros(0, dtype=np.int64)
-    return [luts for luts in np.split(order, np.cumsum(counts)[:-1]) if len(luts)] if len(levels) else []
 
 
 def _header(netlist: Netlist) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.evaluate import evaluate, evaluate_nets
 from bitlogic.export.folder import options_from_manifest
-from bitlogic.export.netlist import Head, Netlist, luts_by_level
+from bitlogic.export.netlist import Head, Netlist
 from bitlogic.export.passes import optimize
 from bitlogic.export.samples import InputKind, Samples
 from bitlogic.export.targets import TARGETS
@@ -115,7 +115,7 @@ def _trace_files(artifacts: Artifacts, netlist: Netlist) -> Trace | None:
 def _trace_levels(artifacts: Artifacts, netlist: Netlist, samples: Samples) -> Trace | None:
     target = TARGETS[artifacts.manifest["target"]]
     options = options_from_manifest(artifacts.manifest)
-    for level, luts in enumerate(luts_by_level(netlist), 1):
+    for level, luts in enumerate(netlist.luts_by_level(), 1):
         probe = replace(netlist, outputs=(netlist.first_lut + luts).astype(np.int32), head=Head(len(luts)))
         got = target.run(target.emit(probe, options), samples)
         step = compare(artifacts.manifest["target"], evaluate(probe, samples), got)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-IR = {"netlist", "checks", "npz", "artifacts", "samples"}
+IR = {"netlist", "checks", "levels", "npz", "artifacts", "samples"}
 LOWERINGS = {"render", "expressions", "stages", "names", "manifest"}  # what targets share
 THIRD_PARTY = {"torch", "numpy", "jinja2", "click", "amaranth", "cocotb", "cocotb_tools", "sklearn", "aigverse"}
 
@@ -17,7 +17,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "npz": (set(), {"numpy"}),
     "samples": (set(), {"numpy"}),
     "checks": (set(), {"numpy"}),
-    "netlist": ({"checks", "npz"}, {"numpy"}),
+    "levels": (set(), {"numpy"}),
+    "netlist": ({"checks", "levels", "npz"}, {"numpy"}),
     "artifacts": (set(), {"numpy"}),
     "render": (set(), {"jinja2"}),
     "expressions": ({"netlist"}, {"numpy"}),

@@ -12,7 +12,7 @@ import pytest
 
 from bitlogic.errors import FormatError, NetlistError
 from bitlogic.export.evaluate import evaluate
-from bitlogic.export.netlist import FORMAT, VERSION, Encoder, Head, Netlist, luts_by_level
+from bitlogic.export.netlist import FORMAT, VERSION, Encoder, Head, Netlist
 from bitlogic.export.npz import npz_arrays, npz_bytes
 from bitlogic.export.samples import InputKind, Samples
 from tests.nets import AND, DEGENERATE, OR, XOR, bits_netlist, random_netlist
@@ -200,9 +200,9 @@ def test_levels_count_the_luts_on_the_longest_path() -> None:
     netlist = bits_netlist(2, [AND, OR, XOR, AND], [[2, 3], [4, 2], [0, 1], [6, 5]], [7], 1)
     assert netlist.levels.tolist() == [0, 0, 0, 0, 1, 2, 1, 3]
     assert netlist.depth == 3
-    assert [luts.tolist() for luts in luts_by_level(netlist)] == [[0, 2], [1], [3]]
+    assert [luts.tolist() for luts in netlist.luts_by_level()] == [[0, 2], [1], [3]]
     assert DEGENERATE["no_lut"].depth == 0
-    assert luts_by_level(DEGENERATE["no_lut"]) == []
+    assert DEGENERATE["no_lut"].luts_by_level() == []
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -212,7 +212,7 @@ def test_levels_agree_with_a_walk_lut_by_lut(seed: int) -> None:
     for pins in netlist.pins.tolist():
         levels.append(1 + max(levels[pin] for pin in pins))
     assert netlist.levels.tolist() == levels
-    assert np.concatenate(luts_by_level(netlist)).tolist() == sorted(
+    assert np.concatenate(netlist.luts_by_level()).tolist() == sorted(
         range(netlist.num_luts), key=lambda lut: levels[netlist.first_lut + lut]
     )
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bitlogic.export.netlist import Netlist, luts_by_level
+from bitlogic.export.netlist import Netlist
 from bitlogic.export.passes.tables import all_ones, held_pin
 
 
@@ -16,7 +16,7 @@ def fold_constants(netlist: Netlist) -> Netlist:
     """
     tables, pins = netlist.tables.copy(), netlist.pins.copy()
     instead = np.arange(netlist.num_nets, dtype=np.int32)
-    for luts in luts_by_level(netlist):
+    for luts in netlist.luts_by_level():
         level_tables, level_pins = tables[luts], instead[pins[luts]]
         for pin in range(netlist.rank):
             for value in (0, 1):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bitlogic.export.netlist import Netlist, luts_by_level
+from bitlogic.export.netlist import Netlist
 from bitlogic.export.passes.equal_rows import first_equal
 from bitlogic.export.passes.rewiring import keep_luts
 
@@ -17,7 +17,7 @@ def merge_duplicates(netlist: Netlist) -> Netlist:
     """
     pins = netlist.pins.copy()
     instead = np.arange(netlist.num_nets, dtype=np.int32)
-    for luts in luts_by_level(netlist):  # equal pins mean equal levels: duplicates meet in one level
+    for luts in netlist.luts_by_level():  # equal pins mean equal levels: duplicates meet in one level
         pins[luts] = instead[pins[luts]]
         instead[netlist.first_lut + luts] = netlist.first_lut + luts[first_equal([*pins[luts].T, netlist.tables[luts]])]
     kept = instead[netlist.first_lut :] == np.arange(netlist.first_lut, netlist.num_nets)
