@@ -109,9 +109,7 @@ def lay_out(netlist: Netlist, pipeline: Schedule) -> Layout:
     slots[FIRST_INPUT : netlist.first_lut] = np.arange(netlist.num_inputs)
     blocks = []
     word = _words(netlist.num_inputs)
-    levels = netlist.levels[netlist.first_lut :]
-    for level in range(1, netlist.depth + 1):
-        luts = np.flatnonzero(levels == level)
+    for level, luts in enumerate(netlist.luts_by_level(), 1):
         for number, start in enumerate(range(0, len(luts), MAX_BLOCK_LUTS)):
             part = luts[start : start + MAX_BLOCK_LUTS]
             blocks.append(Block(level, number, int(pipeline.lut_stages[part[0]]), part, word))

@@ -115,11 +115,10 @@ class PackedLayout:
 
 def pack(netlist: Netlist) -> PackedLayout:
     """The netlist sorted by level; with its encoder where it has one."""
-    levels = netlist.levels[netlist.first_lut :]
-    order = np.argsort(levels, kind="stable")
+    levels = netlist.luts_by_level()
+    order = np.concatenate([np.zeros(0, dtype=np.int64), *levels])
     signals = np.arange(netlist.num_nets, dtype=np.int32)
     signals[netlist.first_lut + order] = np.arange(netlist.first_lut, netlist.num_nets, dtype=np.int32)
-    counts = np.bincount(levels, minlength=1)[1:] if len(levels) else np.zeros(0, dtype=np.int64)
     encoder = netlist.encoder
     layout = PackedLayout(
         input=InputKind.BITS,
@@ -127,7 +126,7 @@ def pack(netlist: Netlist) -> PackedLayout:
         num_classes=netlist.head.num_classes,
         tables=netlist.tables[order],
         pins=signals[netlist.pins[order]],
-        level_starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int32),
+        level_starts=np.cumsum([0, *map(len, levels)]).astype(np.int32),
         outputs=signals[netlist.outputs],
     )
     if encoder is None:

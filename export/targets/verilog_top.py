@@ -105,11 +105,7 @@ class _Builder:
 
     def _levels(self) -> None:
         netlist = self.netlist
-        levels = netlist.levels[netlist.first_lut :]
-        order = np.argsort(levels, kind="stable")
-        ends = np.cumsum(np.bincount(levels, minlength=netlist.depth + 1))
-        for level in range(1, netlist.depth + 1):
-            luts = order[ends[level - 1] : ends[level]]
+        for level, luts in enumerate(netlist.luts_by_level(), 1):
             self._add(level_modules(netlist, self.wiring, self.module, luts, f"level{level}"))
             self.wiring.place(f"level{level}", netlist.first_lut + luts)
             if self.pipeline and (level % self.pipeline == 0 or level == netlist.depth):
