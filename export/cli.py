@@ -198,7 +198,7 @@ def demo(output: Path | None, seed: int) -> int:
         if others:
             raise ExportError(f"{folder} holds {others[0]}, which no demo made; choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
-        rows = run_demo(folder, seed, lambda line: click.echo(line, err=True))
+        outcome = run_demo(folder, seed, lambda line: click.echo(line, err=True))
     header = ("target", "vectors", "mismatches", "accuracy", "LUTs before", "LUTs after", "seconds")
     cells = [
         (
@@ -210,19 +210,21 @@ def demo(output: Path | None, seed: int) -> int:
             row.luts_after,
             round(row.seconds, 1),
         )
-        for row in rows
+        for row in outcome.rows
     ]
     click.echo(table(header, cells))
-    for row in rows:
+    for row in outcome.rows:
         if row.check.first is not None:
             first = row.check.first
             click.echo(
                 f"{row.check.name}: first difference: sample {first.sample}, {first.output}: "
                 f"PackedLogicNet says {first.expected}, the target {first.got}"
             )
+    not_proven = "not proven, aigverse is missing: pip install 'bitlogic[formal]'"
+    click.echo(f"netlist before and after the passes: {outcome.proof or not_proven}")
     if output is not None:
         click.echo(f"model.pt and the exports are in {output}")
-    return 0 if all(row.check.holds for row in rows) else 1
+    return 0 if outcome.holds else 1
 
 
 def _target_options(words: list[str]) -> dict[str, str]:

@@ -12,10 +12,13 @@ from torch.nn.functional import cross_entropy
 from bitlogic.checkpoint import load, save
 from bitlogic.datasets import Dataset, digits
 from bitlogic.encoders import DistributiveThermometer
+from bitlogic.errors import MissingToolError
 from bitlogic.export.artifacts import Artifacts
+from bitlogic.export.equivalence import Proof, prove_equal
 from bitlogic.export.extract import extract
 from bitlogic.export.folder import NETLIST, export
 from bitlogic.export.netlist import Netlist
+from bitlogic.export.passes import optimize
 from bitlogic.export.progress import step
 from bitlogic.export.reference import packed_reference
 from bitlogic.export.samples import InputKind
@@ -41,7 +44,19 @@ class Row:
     seconds: float  # emit, write, read and run
 
 
-def run_demo(folder: Path, seed: int, say: Callable[[str], None]) -> list[Row]:
+@dataclass(frozen=True)
+class Outcome:
+    """All targets, and what the solver says of the netlist before and after the passes (None: no solver here)."""
+
+    rows: tuple[Row, ...]
+    proof: Proof | None
+
+    @property
+    def holds(self) -> bool:
+        return all(row.check.holds for row in self.rows) and (self.proof is None or self.proof.holds is True)
+
+
+def run_demo(folder: Path, seed: int, say: Callable[[str], None]) -> Outcome:
     """Trains, saves ``model.pt`` and one export a target in ``folder``, and runs the held-out images through each."""
     data = digits()
     started = time.monotonic()
@@ -67,7 +82,15 @@ def run_demo(folder: Path, seed: int, say: Callable[[str], None]) -> list[Row]:
         right = float((torch.from_numpy(result.class_ids) == data.test_y).float().mean())
         emitted = Netlist.from_bytes(artifacts.files[NETLIST])
         rows.append(Row(check, right, extracted.num_luts, emitted.num_luts, time.monotonic() - started))
-    return rows
+    return Outcome(tuple(rows), _prove(extracted))
+
+
+def _prove(extracted: Netlist) -> Proof | None:
+    try:
+        with step("proving that the passes changed nothing"):
+            return prove_equal(extracted, optimize(extracted))
+    except MissingToolError:
+        return None
 
 
 def train(data: Dataset, seed: int, say: Callable[[str], None]) -> nn.Sequential:

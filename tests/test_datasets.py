@@ -1,7 +1,6 @@
 """Datasets: shapes and ranges, the IDX reader, and what a wrong file says."""
 
 import gzip
-import os
 import struct
 import sys
 from pathlib import Path
@@ -32,7 +31,6 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.data
 def test_digits_hold_out_360_images_of_all_classes() -> None:
-    pytest.importorskip("sklearn")
     data = digits()
     assert data.train_x.shape == (1437, 1, 8, 8)
     assert data.test_x.shape == (360, 1, 8, 8)
@@ -119,7 +117,6 @@ def test_a_damaged_gzip_is_refused(folder: Path, damage: str) -> None:
 
 
 @pytest.mark.mnist
-@pytest.mark.skipif(not os.environ.get("BITLOGIC_MNIST"), reason="BITLOGIC_MNIST names no folder with MNIST")
 def test_the_original_mnist_is_whole() -> None:
     data = mnist()
     assert data.train_x.shape == (60000, 1, 28, 28)

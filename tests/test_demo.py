@@ -14,9 +14,11 @@ from bitlogic import DistributiveThermometer, GroupSum, LogicDense
 from bitlogic.datasets import Dataset
 from bitlogic.export import cli, demo
 from bitlogic.export.artifacts import Artifacts
+from bitlogic.export.passes import optimize
 from bitlogic.export.samples import Result, Samples
 from bitlogic.export.targets import TARGETS
 from tests.test_cli import run
+from tests.test_verify import flip_table_bit
 
 pytestmark = [pytest.mark.data, pytest.mark.cc, pytest.mark.sim]
 
@@ -32,6 +34,7 @@ def test_the_demo_trains_exports_and_finds_every_target_equal(tmp_path: Path) ->
         assert float(row[3]) >= 90.0
         assert int(row[5]) == 2 * demo.LAYER_WIDTH >= 1000
     assert re.search(r"trained 2 x \d+ rank-4 LUTs in \d+ s", done.stderr)
+    assert "netlist before and after the passes: " in done.stdout
     assert (tmp_path / "demo" / "verilog" / "manifest.json").exists()
 
 
@@ -60,6 +63,16 @@ def test_the_demo_exits_1_on_any_mismatch(
     assert left.value.code == (0 if wrong is None else 1)
     if wrong is not None:
         assert "packed: first difference: sample 41, class" in capsys.readouterr().out
+
+
+@pytest.mark.formal
+def test_the_demo_exits_1_when_the_proof_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = optimize
+    monkeypatch.setattr(demo, "train", _untrained)
+    monkeypatch.setattr("bitlogic.export.demo.optimize", lambda netlist: flip_table_bit(honest(netlist), 3))
+    with pytest.raises(SystemExit) as left:
+        cli.main(["demo"])
+    assert left.value.code == 1
 
 
 def test_the_demo_refuses_a_folder_with_other_files(tmp_path: Path) -> None:

@@ -37,7 +37,6 @@ def write_digits(folder: Path, name: str, num: int) -> None:
 
 @pytest.mark.data
 def test_the_quickstart_learns_and_saves(tmp_path: Path) -> None:
-    pytest.importorskip("sklearn")
     done = run("quickstart.py", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "64 samples a word give the same scores: True" in done.stdout

@@ -265,7 +265,7 @@ def test_an_image_of_another_size_is_refused() -> None:
 
 
 @pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 def test_cuda_gives_the_same_integers() -> None:
     model = image_model()
     x = torch.rand(200, 1, 4, 5, generator=seeded(9))
