@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -26,6 +27,8 @@ ANY_OPTION = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point: every mistake of a user is one line on stderr and exit code 2, without a traceback."""
+    # As after Ctrl-C: simulators and compilers are ended and temporary folders removed on the way out.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         code = cli.main(args=arguments, prog_name="bitlogic", standalone_mode=False)
     except click.ClickException as error:
