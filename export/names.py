@@ -40,6 +40,7 @@ C_KEYWORDS = frozenset(
     """.split()
 )
 PYTHON_KEYWORDS = frozenset([*keyword.kwlist, *keyword.softkwlist])
+_PORTS = ("clk", "rst", "valid_in", "valid_out", "x", "bits", "scores", "class_id")
 _MAX_LENGTH = 128  # tools cut or refuse longer ones; C99 promises 31 significant characters, every compiler far more
 
 
@@ -52,3 +53,10 @@ def check_identifier(option: str, name: str, language: str, keywords: frozenset[
         )
     if name in keywords:
         raise OptionError(f"--{option} {name!r} is a keyword of {language}")
+
+
+def check_module_name(name: str) -> None:
+    """OptionError unless ``name`` can be the top module of a hardware target: simulators mix it up with a port's."""
+    check_identifier("module-name", name, "Verilog", VERILOG_KEYWORDS)
+    if name in _PORTS:
+        raise OptionError(f"--module-name {name!r} is the name of a port; the ports are {', '.join(_PORTS)}")

@@ -219,6 +219,8 @@ BAD_WORDS = {
         ["endmodule", "keyword"],
     ),
     "module that is a Python keyword": (["--target", "amaranth", "--module-name", "class"], ["class", "keyword"]),
+    "module named like a port": (["--target", "verilog", "--module-name", "clk"], ["clk", "port"]),
+    "component named like a port": (["--target", "amaranth", "--module-name", "scores"], ["scores", "port"]),
     "module with a newline": (["--target", "verilog", "--module-name", "net\n"], ["--module-name"]),
     "a stray word": (["--target", "c", "stray"], ["stray"]),
 }

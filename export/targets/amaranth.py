@@ -16,7 +16,7 @@ from bitlogic.errors import ExportError, OptionError
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.expressions import lut_expressions
 from bitlogic.export.manifest import describe
-from bitlogic.export.names import PYTHON_KEYWORDS, VERILOG_KEYWORDS, check_identifier
+from bitlogic.export.names import PYTHON_KEYWORDS, check_identifier, check_module_name
 from bitlogic.export.netlist import FIRST_INPUT, Encoder, Netlist
 from bitlogic.export.render import render
 from bitlogic.export.samples import InputKind
@@ -38,7 +38,7 @@ class AmaranthOptions:
 
     def __post_init__(self) -> None:
         check_identifier("module-name", self.module_name, "Python", PYTHON_KEYWORDS)
-        check_identifier("module-name", self.module_name, "Verilog", VERILOG_KEYWORDS)
+        check_module_name(self.module_name)
         if self.module_name == "amaranth" or self.module_name in sys.stdlib_module_names:
             raise OptionError(f"--module-name {self.module_name!r} hides the Python module of that name")
         if self.component in _IMPORTED or self.component in PYTHON_KEYWORDS:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bitlogic.errors import ExportError, OptionError, TargetError
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.manifest import describe
-from bitlogic.export.names import VERILOG_KEYWORDS, check_identifier
+from bitlogic.export.names import check_module_name
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.render import render
 from bitlogic.export.samples import InputKind, Result, Samples
@@ -30,7 +30,7 @@ class VerilogOptions:
     pipeline: int = 0
 
     def __post_init__(self) -> None:
-        check_identifier("module-name", self.module_name, "Verilog", VERILOG_KEYWORDS)
+        check_module_name(self.module_name)
         if not isinstance(self.pipeline, int) or isinstance(self.pipeline, bool) or self.pipeline < 0:
             raise OptionError(f"--pipeline {self.pipeline!r}: a whole number of LUT levels a stage, 0 for no registers")
 
