@@ -179,7 +179,7 @@ def test_a_bad_module_name_is_refused(name: str) -> None:
         AmaranthOptions(module_name=name)
 
 
-@pytest.mark.parametrize(("name", "component"), [("a", "A"), ("my_net_2", "MyNet2"), ("Digits", "Digits"), ("x", "X")])
+@pytest.mark.parametrize(("name", "component"), [("a", "A"), ("my_net_2", "MyNet2"), ("Digits", "Digits"), ("y", "Y")])
 def test_the_class_is_the_name_in_camel_case_and_runs(name: str, component: str) -> None:
     netlist = DEGENERATE["three_classes"]
     options = AmaranthOptions(module_name=name, input=InputKind.BITS)
