@@ -59,9 +59,9 @@ def _encoder(encoder: Encoder) -> dict[str, Any]:
         "shape": list(encoder.input_shape),
         "num_features": encoder.num_features,
         "input_bits": encoder.input_bits,
-        "bit": "bit j is x[features[j]] > thresholds[j]; a threshold of null is never exceeded",
+        "bit": "bit j is x[features[j]] > thresholds[j]; null is never exceeded, '-inf' by all but itself",
         "features": encoder.features.tolist(),
-        "thresholds": [t if np.isfinite(t) else None if t > 0 else -3.5e38 for t in encoder.thresholds.tolist()],
+        "thresholds": [_threshold(value) for value in encoder.thresholds.tolist()],
     }
     if encoder.integer_thresholds is not None:
         described["dtype"] = "uint8" if encoder.input_bits <= 8 else "uint16"
@@ -73,6 +73,13 @@ def _encoder(encoder: Encoder) -> dict[str, Any]:
             "input_max": _brief(encoder.input_max),
         }
     return described
+
+
+def _threshold(value: float) -> float | str | None:
+    """JSON has no infinities."""
+    if np.isfinite(value):
+        return value
+    return None if value > 0 else "-inf"
 
 
 def _brief(values: npt.NDArray[Any]) -> float | list[float]:

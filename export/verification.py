@@ -73,7 +73,7 @@ class Outcome:
         if self.traced:
             lines.append(f"walk: {self.trace.where}" if self.trace else "walk: every layer, pass and file agrees")
         if self.proof is not None:
-            lines.append(f"proof: {_sentence(self.proof)}")
+            lines.append(f"proof: {self.proof}")
         lines.append(f"{report.target}: {'equal' if self.holds else 'NOT EQUAL'} (vectors of seed {report.seed})")
         return "\n".join(lines)
 
@@ -82,7 +82,7 @@ class Outcome:
         if self.traced:
             extras["walk"] = None if self.trace is None else asdict(self.trace)
         if self.proof is not None:
-            extras["proof"] = {"holds": self.proof.holds, "sentence": _sentence(self.proof)}
+            extras["proof"] = {"holds": self.proof.holds, "sentence": str(self.proof)}
         return extras
 
 
@@ -142,7 +142,3 @@ def _numbers(data: str, root: Path | None) -> np.ndarray[Any, Any]:
         except ValueError as error:
             raise OptionError(f"--data mnist --root {root}: {error}") from error
     raise OptionError(f"--data {data!r}: allowed are digits, mnist and a .npy file")
-
-
-def _sentence(proof: Proof) -> str:
-    return str(proof)

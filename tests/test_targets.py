@@ -1,5 +1,6 @@
 """The last rung of the ladder, for every entry of TARGETS: ``run(emit(netlist)) == evaluate(netlist)``."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -73,6 +74,16 @@ def test_the_manifest_says_what_a_reader_needs(target: str) -> None:
     assert manifest["netlist"]["digest"] == netlist.digest()
     assert manifest["input"]["encoder"]["integer_thresholds"] == netlist.encoder.integer_thresholds.tolist()  # type: ignore[union-attr]
     assert manifest["output"]["tau"] == netlist.head.tau
+
+
+def test_the_manifest_has_words_for_infinite_thresholds() -> None:
+    netlist = random_netlist(0)
+    assert netlist.encoder is not None
+    thresholds = netlist.encoder.thresholds.copy()
+    thresholds[:2] = np.inf, -np.inf
+    encoder = replace(netlist.encoder, thresholds=thresholds, input_bits=0, integer_thresholds=None)
+    manifest = json.loads(emit("packed", replace(netlist, encoder=encoder), InputKind.X).manifest_bytes())
+    assert manifest["input"]["encoder"]["thresholds"][:3] == [None, "-inf", float(thresholds[2])]
 
 
 @pytest.mark.parametrize("target", TARGETS)
