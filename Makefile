@@ -25,7 +25,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
-	$(BIN)/python examples/mnist_results.py --root "$(BITLOGIC_MNIST)" --folder build/mnist --readme README.md
+	$(BIN)/python examples/results.py --root "$(BITLOGIC_MNIST)" --folder build/results --readme README.md
 
 # The tested torch first, from the constraints: a plain install would take the newest one, with all of CUDA.
 $(READY): pyproject.toml .constraints.txt

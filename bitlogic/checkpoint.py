@@ -23,15 +23,16 @@ from torch import Tensor, nn
 from bitlogic.encoders import ENCODERS
 from bitlogic.errors import FormatError, MissingToolError
 from bitlogic.heads import HEADS
-from bitlogic.layers import LogicDense
+from bitlogic.layers import LogicConv2d, LogicConv3d, LogicDense, OrPooling2d, OrPooling3d, ResidualLogicBlock
 from bitlogic.models import FeedForward
 
 FORMAT = "bitlogic"
 VERSION = 1
 
 _CONTAINERS: dict[str, type[nn.Sequential]] = {"Sequential": nn.Sequential, "FeedForward": FeedForward}
+_LAYERS = (LogicDense, LogicConv2d, LogicConv3d, OrPooling2d, OrPooling3d, ResidualLogicBlock)
 _MODULES: dict[str, type[nn.Module]] = {
-    module.__name__: module for module in (nn.Flatten, nn.Identity, LogicDense, *ENCODERS.values(), *HEADS.values())
+    module.__name__: module for module in (nn.Flatten, nn.Identity, *_LAYERS, *ENCODERS.values(), *HEADS.values())
 }
 
 

@@ -27,3 +27,7 @@ class MissingToolError(BitlogicError):
 
 class TargetError(BitlogicError):
     """A target that does not run, or whose own entry points disagree with each other."""
+
+
+class DivergenceError(BitlogicError):
+    """A training whose loss, gradient or weights are no longer finite; the message names the step."""

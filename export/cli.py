@@ -12,6 +12,8 @@ import click
 
 import bitlogic
 from bitlogic.errors import BitlogicError, ExportError, OptionError
+from bitlogic.export.cli_bench import bench
+from bitlogic.export.cli_train import train
 from bitlogic.export.progress import step
 from bitlogic.export.table import table
 
@@ -228,6 +230,10 @@ def demo(output: Path | None, seed: int) -> int:
     if output is not None:
         click.echo(f"model.pt and the exports are in {output}")
     return 0 if outcome.holds else 1
+
+
+cli.add_command(bench)
+cli.add_command(train)
 
 
 def _target_options(words: list[str]) -> dict[str, str]:

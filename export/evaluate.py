@@ -20,7 +20,7 @@ def evaluate(netlist: Netlist, samples: Samples) -> Result:
     for start in range(0, len(samples), block):
         nets = evaluate_nets(netlist, samples[start : start + block])
         groups = nets[netlist.outputs].reshape(netlist.head.num_classes, netlist.group_size, -1)
-        scores[start : start + block] = groups.sum(axis=1, dtype=np.int64).T
+        scores[start : start + block] = netlist.head.combine(groups.sum(axis=1, dtype=np.int64).T)
     return Result(scores, scores.argmax(axis=1))  # numpy's argmax gives the first of equal values
 
 

@@ -26,12 +26,7 @@ def describe_netlist(netlist: Netlist) -> dict[str, Any]:
                 np.unique(np.stack([encoder.features, encoder.thresholds.view(np.int32)]), axis=1).T
             ),
         },
-        "head": {
-            "num_classes": netlist.head.num_classes,
-            "group_size": netlist.group_size,
-            "tau": netlist.head.tau,
-            "beta": netlist.head.beta,
-        },
+        "head": _head(netlist),
         "before_passes": _sizes(netlist),
         "after_passes": _sizes(optimize(netlist)),
     }
@@ -51,6 +46,24 @@ def describe_export(artifacts: Artifacts) -> dict[str, Any]:
 def text_of(description: dict[str, Any]) -> str:
     """The description as indented lines; the levels of a netlist as a table."""
     return "\n".join(_lines(description, ""))
+
+
+def _head(netlist: Netlist) -> dict[str, Any]:
+    head, (low, high) = netlist.head, netlist.score_range
+    described: dict[str, Any] = {
+        "num_classes": head.num_classes,
+        "group_size": netlist.group_size,
+        "scores": f"{low} to {high}",
+        "tau": head.tau,
+        "beta": head.beta,
+    }
+    if head.weights is not None:
+        described["scale"] = head.scale
+        described["weights"] = [
+            {"group": group, **{f"class_{c}": weight for c, weight in enumerate(row)}}
+            for group, row in enumerate(head.weights.tolist())
+        ]
+    return described
 
 
 def _sizes(netlist: Netlist) -> dict[str, Any]:

@@ -32,19 +32,36 @@ def describe(netlist: Netlist, target: str, options: Any, *, latency_cycles: int
             "depth": netlist.depth,
         },
         "input": _input(netlist, InputKind(options.input)),
-        "output": {
-            "num_classes": netlist.head.num_classes,
-            "group_size": netlist.group_size,
-            "score_width": netlist.score_width,
-            "score_signed": False,
-            "class_width": netlist.class_width,
-            "tau": netlist.head.tau,
-            "beta": netlist.head.beta,
-        },
+        "output": _output(netlist),
     }
     if latency_cycles is not None:
         manifest["latency_cycles"] = latency_cycles
     return manifest
+
+
+def _output(netlist: Netlist) -> dict[str, Any]:
+    head, (low, high) = netlist.head, netlist.score_range
+    described: dict[str, Any] = {
+        "num_classes": head.num_classes,
+        "group_size": netlist.group_size,
+        "score": "score of class c = sum of group c, the number of ones among its group_size output bits",
+        "score_min": low,
+        "score_max": high,
+        "score_width": netlist.score_width,
+        "score_signed": netlist.score_signed,
+        "class_width": netlist.class_width,
+        "float_score": "scale * score / tau + beta, by the host",
+        "scale": head.scale,
+        "tau": head.tau,
+        "beta": head.beta,
+    }
+    if head.weights is not None:
+        described["score"] = (
+            "score of class c = sum over g of (number of ones among the group_size output bits of group g) * "
+            "weights[g][c], in two's complement"
+        )
+        described["weights"] = head.weights.tolist()
+    return described
 
 
 def _input(netlist: Netlist, kind: InputKind) -> dict[str, Any]:

@@ -12,13 +12,17 @@ bit 0 of the address, as in the INIT of a Xilinx or Lattice primitive. A netlist
 LUTs; bits from ``2**rank`` up are 0. Real pins come first; a pin that is not used reads net 0 and the table repeats
 over it.
 
-``outputs`` are the nets that feed the head, ``len(outputs) / num_classes`` consecutive ones a class. The head adds up
-each class (``scores``, integers) and the class is the argmax with ties to the lowest index. ``tau`` and ``beta`` ride
-along for the host: ``float score = score / tau + beta``.
+``outputs`` are the nets that feed the head, in ``num_classes`` groups of ``len(outputs) / num_classes`` consecutive
+ones. The head adds up each group; a group's sum is the score of its class, or, where the head has ``weights``, the sums
+are multiplied by that matrix of integers: ``score[c] = sum over g of sum[g] * weights[g, c]``. The scores are integers,
+signed with weights, and fit int32; the class is the argmax with ties to the lowest index. ``tau``, ``beta`` and
+``scale`` (1 without weights) ride along for the host: ``float score = scale * score / tau + beta``.
 
 The saved form is an ``.npz`` without pickles: the arrays under the names of the fields, those of the encoder with the
-prefix ``encoder_``, and ``header``, the UTF-8 bytes of a JSON object with ``format``, ``version``, ``head`` and, with
-an encoder, ``encoder`` (``input_bits``, ``input_shape``).
+prefix ``encoder_`` and those of the head with ``head_``, and ``header``, the UTF-8 bytes of a JSON object with
+``format``, ``version``, ``num_inputs``, ``head`` (``num_classes``, ``tau``, ``beta`` and, with weights, ``scale``) and,
+with an encoder, ``encoder`` (``input_bits``, ``input_shape``). Version 2 added the weights; a netlist without them is
+written as version 1, as before.
 """
 
 import hashlib
@@ -33,11 +37,13 @@ import numpy.typing as npt
 
 from bitlogic.errors import FormatError, NetlistError
 from bitlogic.export.checks import freeze_field, freeze_integer, require
+from bitlogic.export.head import SCORE_RANGE, width_of
+from bitlogic.export.head import Head as Head
 from bitlogic.export.levels import group_by_level, net_levels
 from bitlogic.export.npz import npz_arrays, npz_bytes
 
 FORMAT = "bitlogic-netlist"
-VERSION = 1
+VERSION = 2
 MAX_RANK = 6
 FIRST_INPUT = 2  # nets 0 and 1 are the constants
 MAX_NETS = 2**31 - 1  # net numbers are int32
@@ -103,22 +109,6 @@ class Encoder:
         return (1 << self.input_bits) - 1
 
 
-@dataclass(frozen=True)
-class Head:
-    """Group sums: ``num_classes`` integers; ``tau`` and ``beta`` are applied by the host only."""
-
-    num_classes: int
-    tau: float = 1.0
-    beta: float = 0.0
-
-    def __post_init__(self) -> None:
-        freeze_integer(self, "num_classes", 1, MAX_NETS)
-        object.__setattr__(self, "tau", float(self.tau))
-        object.__setattr__(self, "beta", float(self.beta))
-        require(bool(np.isfinite(self.tau)) and self.tau > 0, f"head: tau is above 0, not {self.tau}")
-        require(bool(np.isfinite(self.beta)), f"head: beta is finite, not {self.beta}")
-
-
 @dataclass(frozen=True, eq=False)
 class Netlist:
     """LUTs, their wiring and what stands before and behind them; the module's docstring defines the form."""
@@ -145,6 +135,11 @@ class Netlist:
         require(self.outputs.ndim == 1 and len(self.outputs) >= 1, "a netlist has at least one output")
         groups = self.head.num_classes
         require(len(self.outputs) % groups == 0, f"{len(self.outputs)} outputs do not split into {groups} classes")
+        low, high = self.score_range
+        require(
+            SCORE_RANGE[0] <= low and high <= SCORE_RANGE[1],
+            f"the head's scores reach from {low} to {high}, beyond int32; use fewer bits for its weights (wbits)",
+        )
         require(self.num_nets <= MAX_NETS, f"{self.num_nets} nets; at most {MAX_NETS}")
         own = np.arange(self.first_lut, self.num_nets, dtype=np.int64)
         late = np.flatnonzero(((self.pins < 0) | (self.pins >= own[:, None])).any(axis=1))
@@ -184,9 +179,24 @@ class Netlist:
         return self.num_outputs // self.head.num_classes
 
     @property
+    def sum_width(self) -> int:
+        """Bits of a group's sum, which is unsigned: enough for ``group_size``."""
+        return width_of(0, self.group_size, signed=False)
+
+    @property
+    def score_range(self) -> tuple[int, int]:
+        """The lowest and the highest score that the head can give, whatever the outputs are."""
+        return self.head.score_range(self.group_size)
+
+    @property
+    def score_signed(self) -> bool:
+        """Whether a score is in two's complement: with weights, whatever their signs."""
+        return self.head.weights is not None
+
+    @property
     def score_width(self) -> int:
-        """Bits of an unsigned score: enough for ``group_size``, at least 1."""
-        return max(1, self.group_size.bit_length())
+        """Bits of a score, enough for ``score_range``, at least 1."""
+        return width_of(*self.score_range, signed=self.score_signed)
 
     @property
     def class_width(self) -> int:
@@ -273,11 +283,14 @@ class Netlist:
 
 def _header(netlist: Netlist) -> dict[str, Any]:
     head, encoder = netlist.head, netlist.encoder
+    described: dict[str, Any] = {"num_classes": head.num_classes, "tau": head.tau, "beta": head.beta}
+    if head.weights is not None:
+        described["scale"] = head.scale
     header: dict[str, Any] = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": 1 if head.weights is None else 2,  # the lowest that can say it
         "num_inputs": netlist.num_inputs,
-        "head": {"num_classes": head.num_classes, "tau": head.tau, "beta": head.beta},
+        "head": described,
     }
     if encoder is not None:
         header["encoder"] = {"input_bits": encoder.input_bits, "input_shape": list(encoder.input_shape)}
@@ -288,6 +301,8 @@ def _arrays(netlist: Netlist) -> dict[str, Array]:
     arrays = {"tables": netlist.tables, "pins": netlist.pins, "outputs": netlist.outputs}
     if netlist.origins is not None:
         arrays["origins"] = netlist.origins
+    if netlist.head.weights is not None:
+        arrays["head_weights"] = netlist.head.weights
     if netlist.encoder is not None:
         for name in ("features", "thresholds", "integer_thresholds", "input_min", "input_max"):
             array = getattr(netlist.encoder, name)
@@ -308,4 +323,6 @@ def _from_parts(header: dict[str, Any], arrays: dict[str, Array]) -> Netlist:
             integer_thresholds=parts.pop("integer_thresholds", None),
             **parts,
         )
-    return Netlist(num_inputs=header["num_inputs"], head=Head(**header["head"]), encoder=encoder, **arrays)
+    weights = arrays.pop("head_weights") if header["version"] >= 2 else None
+    head = Head(**header["head"], weights=weights)
+    return Netlist(num_inputs=header["num_inputs"], head=head, encoder=encoder, **arrays)

@@ -14,7 +14,9 @@ from bitlogic.errors import ExportError
 from bitlogic.export.extract import flat_layers
 from bitlogic.export.samples import Result
 from bitlogic.export.vectors import Inputs
-from bitlogic.inference import PackedLogicNet
+from bitlogic.inference.packed_model import PackedLogicNet, encoded_shape
+from bitlogic.layers import ResidualLogicBlock
+from bitlogic.layers.conv import LogicConv
 
 Array = npt.NDArray[Any]
 _BLOCK = 1024  # samples at a time: eval() holds a float for every bit
@@ -57,7 +59,7 @@ def eval_reference(model: nn.Module) -> Callable[[Inputs], Result]:
 
 
 def layer_bits(model: nn.Module, inputs: Inputs) -> list[tuple[int, Array]]:
-    """The output bits of every LUT layer, by PackedLogicNet: (position of the layer, uint8 ``(n, out_dim)``)."""
+    """The output bits of every LUT layer, by PackedLogicNet: (position of the layer, uint8 ``(n, neurons)``)."""
     net, x = _behind(model, inputs)
     shift = len(flat_layers(model)) - len(flat_layers(net))
     return [(position + shift, bits.cpu().numpy()) for position, bits in PackedLogicNet(net).layer_bits(x)]
@@ -69,10 +71,24 @@ def _behind(model: nn.Module, inputs: Inputs) -> tuple[nn.Module, Tensor]:
     encoder = layers[0] if layers and isinstance(layers[0], EncoderLayer) else None
     device = next(iter([*model.parameters(), *model.buffers()]), torch.empty(0)).device
     if encoder is None or inputs.numbers is None:
-        rest = nn.Sequential(*layers[encoder is not None :])
-        return rest, torch.from_numpy(inputs.samples.values.astype(np.float32)).to(device)
+        rest = layers[encoder is not None :]
+        values = inputs.samples.values
+        if encoder is not None:
+            values = encoder.comparators().output_bits(values)
+        bits = torch.from_numpy(values.astype(np.float32)).to(device)
+        return nn.Sequential(*rest), bits.reshape(len(bits), *_bits_shape(encoder, rest))
     shape = encoder.comparators().input_shape
     return model, torch.from_numpy(inputs.numbers.copy()).reshape(-1, *shape).to(device)
+
+
+def _bits_shape(encoder: EncoderLayer | None, rest: list[nn.Module]) -> tuple[int, ...]:
+    """The shape of a sample's bits as the layers take them; flat where that is all they need."""
+    if encoder is not None:
+        return encoded_shape(encoder)
+    first = next(iter(rest), None)
+    if isinstance(first, LogicConv | ResidualLogicBlock):
+        return (first.in_channels, *first.in_dim)
+    return (-1,)
 
 
 def _same_floats(eager: Tensor, packed: Tensor, start: int) -> None:

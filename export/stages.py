@@ -10,6 +10,7 @@ from bitlogic.export.netlist import FIRST_INPUT, Netlist
 
 Array = npt.NDArray[Any]
 HEAD_REGISTERS = 2  # one behind the group sums, one behind the argmax
+PRODUCT_REGISTERS = 1  # behind the product with the weights, where the head has weights
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,9 @@ class Schedule:
 
     Stage 0 is the encoder (or nothing, when the bits come in), stages 1 to ``len(boundaries) - 1`` are LUT levels. At
     the end of stage ``s`` the nets ``boundaries[s]`` are held in registers: those made in stages up to ``s`` that a
-    later stage or the head still reads. The last boundary feeds the head, which adds a register behind the sums and
-    one behind the argmax. Without an encoder inside, boundary 0 is where the ports are and has no register.
+    later stage or the head still reads. The last boundary feeds the head, which adds a register behind the sums, one
+    behind the product with the weights if there are any, and one behind the argmax. Without an encoder inside, boundary
+    0 is where the ports are and has no register.
     """
 
     lut_stages: Array  # int32 (num_luts,): 1-based stage in which a LUT is computed; all 1 when combinational
@@ -44,4 +46,5 @@ def schedule(netlist: Netlist, levels_per_stage: int, *, encoder_inside: bool) -
     boundaries = tuple(
         nets[(nets >= FIRST_INPUT) & (made <= stage) & (last_use > stage)] for stage in range(num_stages + 1)
     )
-    return Schedule(lut_stages, boundaries, encoder_inside, num_stages + int(encoder_inside) + HEAD_REGISTERS)
+    head_registers = HEAD_REGISTERS + (PRODUCT_REGISTERS if netlist.head.weights is not None else 0)
+    return Schedule(lut_stages, boundaries, encoder_inside, num_stages + int(encoder_inside) + head_registers)

@@ -38,7 +38,7 @@ def trace(
 ) -> Trace | None:
     """The first place that differs on the way from the model to the target, or None where all agree.
 
-    In this order: the model's layers (``layers``: position and uint8 ``(n, out_dim)`` bits, or None without a model)
+    In this order: the model's layers (``layers``: position and uint8 ``(n, neurons)`` bits, or None without a model)
     against the extracted netlist, LUT by LUT; the netlist after each pass against the one before; the folder's
     netlist against the passes' result; the folder's files against a fresh emission, and if these are the same, the
     target's own LUTs level by level, each read back from a target that has them as its outputs.
@@ -58,6 +58,9 @@ def _trace_layers(extracted: Netlist, samples: Samples, layers: list[tuple[int, 
         if extracted.origins is None:
             raise ValueError("a netlist without origins has no layers to walk")
         luts = np.flatnonzero(extracted.origins[:, 0] == position)
+        # The LUTs of one or share a number; the last of them is its output.
+        _, from_the_end = np.unique(extracted.origins[luts[::-1], 1], return_index=True)
+        luts = np.sort(luts[::-1][from_the_end])
         neurons = extracted.origins[luts, 1]
         wrong = nets[luts] != bits.T[neurons]
         if wrong.any():

@@ -42,6 +42,9 @@ def assert_converts_like_evaluate(netlist: Netlist, options: AmaranthOptions, sa
     assert_equal(result, evaluate(netlist, samples))
 
 
+WEIGHTED = ["weights_at_both_ends", "weights_all_zero"]
+
+
 @pytest.mark.sim
 @pytest.mark.yosys
 @pytest.mark.parametrize("pipeline", [0, 1, 2])
@@ -54,7 +57,9 @@ def test_the_converted_verilog_runs_like_evaluate(tmp_path: Path, kind: InputKin
 
 @pytest.mark.sim
 @pytest.mark.yosys
-@pytest.mark.parametrize("case", ["no_lut", "constant_nets_as_outputs", "constant_luts_in_a_class", "three_classes"])
+@pytest.mark.parametrize(
+    "case", ["no_lut", "constant_nets_as_outputs", "constant_luts_in_a_class", "three_classes", *WEIGHTED]
+)
 def test_a_degenerate_netlist_converts_like_evaluate(tmp_path: Path, case: str) -> None:
     netlist = DEGENERATE[case]
     options = AmaranthOptions(module_name="my_net", input=InputKind.BITS, pipeline=1)

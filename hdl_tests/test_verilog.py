@@ -17,9 +17,11 @@ from bitlogic.export.netlist import Head, Netlist
 from bitlogic.export.samples import InputKind, Samples
 from bitlogic.export.targets import verilog_head
 from bitlogic.export.targets.verilog import VerilogOptions, emit, run
-from tests.nets import AND, DEGENERATE, bits_netlist, random_netlist, samples_for
+from tests.nets import AND, DEGENERATE, bits_netlist, random_netlist, samples_for, with_weights
 
 BITS, X = InputKind.BITS, InputKind.X
+LINTED = ["random", "random pipelined", "random weights", "random weights pipelined", "no_lut", "dead_luts"]
+LINTED += ["constant_luts_in_a_class", "weights_all_zero", "weights_of_one_class"]
 
 
 def text_of(artifacts: Artifacts) -> str:
@@ -58,6 +60,14 @@ def test_a_pipelined_net_runs_like_evaluate_through_pauses_and_a_reset(kind: Inp
     )
     stages = -(-netlist.depth // pipeline) + (kind is X)
     assert artifacts.manifest["latency_cycles"] == stages + 2
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize(("pipeline", "latency"), [(0, 0), (1, 6), (2, 5)])
+def test_a_head_with_weights_runs_pipelined_and_takes_one_cycle_more(pipeline: int, latency: int) -> None:
+    netlist = with_weights(random_netlist(pipeline, num_classes=4), pipeline)
+    artifacts = assert_runs_like_evaluate(netlist, VerilogOptions(pipeline=pipeline), samples_for(netlist, X, num=40))
+    assert artifacts.manifest["latency_cycles"] == latency
 
 
 @pytest.mark.sim
@@ -108,7 +118,7 @@ def test_a_level_of_several_modules_runs_like_evaluate() -> None:
 @pytest.mark.verilator
 @pytest.mark.parametrize("pipeline", [0, 2])
 def test_verilator_agrees_with_evaluate(pipeline: int) -> None:
-    netlist = random_netlist(11, widths=(70, 33, 20), rank=6)
+    netlist = with_weights(random_netlist(11, widths=(70, 33, 20), rank=6), 0)
     assert_runs_like_evaluate(
         netlist, VerilogOptions(module_name="net", pipeline=pipeline), samples_for(netlist, X), "verilator"
     )
@@ -149,6 +159,28 @@ def test_a_flip_in_the_text_changes_what_the_simulator_reads(flip: Callable[[str
     expected = evaluate(netlist, samples)
     changed = flip(text_of(artifacts))
     assert changed != text_of(artifacts)
+    result = run(Artifacts(artifacts.manifest, {"bitlogic_net.v": changed.encode()}), samples)
+    same = np.array_equal(result.scores, expected.scores) and np.array_equal(result.class_ids, expected.class_ids)
+    assert not same
+
+
+@pytest.mark.sim
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("7'd3 * sum1", "7'd2 * sum1"),
+        ("7'd3 * sum1", "7'd3 * sum0"),
+        ("- (", "+ ("),
+        ("$signed(score_b) > $signed(score_a)", "score_b > score_a"),
+        ("$signed(score_b) > $signed(score_a)", "$signed(score_b) >= $signed(score_a)"),
+    ],
+)
+def test_a_flip_in_the_product_changes_what_the_simulator_reads(old: str, new: str) -> None:
+    netlist = bits_netlist(4, [], [], [2, 2, 3, 4, 5, 2], 2, [[-21, 5], [3, 3]])
+    artifacts, samples = emit(netlist, VerilogOptions(input=BITS)), samples_for(netlist, BITS)
+    expected = evaluate(netlist, samples)
+    assert old in text_of(artifacts)
+    changed = text_of(artifacts).replace(old, new)
     result = run(Artifacts(artifacts.manifest, {"bitlogic_net.v": changed.encode()}), samples)
     same = np.array_equal(result.scores, expected.scores) and np.array_equal(result.class_ids, expected.class_ids)
     assert not same
@@ -211,19 +243,20 @@ def test_every_module_carries_the_prefix_and_the_file_says_who_made_it() -> None
 @pytest.mark.parametrize("pipeline", [0, 2])
 def test_icarus_reads_it_as_verilog_2001_without_a_warning(pipeline: int, tmp_path: Path) -> None:
     source = tmp_path / "net.v"
-    source.write_text(text_of(emit(random_netlist(4), VerilogOptions(pipeline=pipeline))))
+    source.write_text(text_of(emit(with_weights(random_netlist(4), 4), VerilogOptions(pipeline=pipeline))))
     command = ["iverilog", "-g2001", "-Wall", "-o", str(tmp_path / "net.vvp"), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 @pytest.mark.verilator
-@pytest.mark.parametrize("case", ["random", "random pipelined", "no_lut", "constant_luts_in_a_class", "dead_luts"])
+@pytest.mark.parametrize("case", LINTED)
 def test_verilator_lints_it_without_a_warning(case: str, tmp_path: Path) -> None:
     from bitlogic.export.simulators import environment_of
 
     random = case.startswith("random")
     netlist = random_netlist(4) if random else DEGENERATE[case]
+    netlist = with_weights(netlist, 4) if "weights" in case and random else netlist
     options = VerilogOptions(input=X if random else BITS, pipeline=int("pipelined" in case), module_name="net")
     source = tmp_path / "net.v"
     source.write_text(text_of(emit(netlist, options)))
@@ -257,6 +290,10 @@ def test_a_top_port_above_65536_bits_is_refused_by_name() -> None:
     wide_x = random_netlist(0, num_features=9000)
     with pytest.raises(ExportError, match=r"port x .* 72000 bits"):
         emit(wide_x)
+    head = Head(3000, weights=np.full((3000, 3000), 127))
+    squares = replace(wide, num_inputs=2, outputs=np.full(6000, 3), pins=np.array([[2, 3]]), head=head)
+    with pytest.raises(ExportError, match="sums and scores"):
+        emit(squares, VerilogOptions(input=BITS))
     classes = replace(wide, num_inputs=2, outputs=np.full(65_536, 4), head=Head(65_536))
     with pytest.raises(ExportError, match="scores"):
         emit(classes, VerilogOptions(input=BITS))

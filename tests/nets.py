@@ -1,5 +1,6 @@
 """Netlists for tests: random ones by seed, the degenerate ones by name, and the samples to drive them with."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,8 +65,21 @@ def random_encoder(rng: np.random.Generator, num_features: int, bits_per_feature
     )
 
 
+def with_weights(netlist: Netlist, seed: int, *, low: int = -128, high: int = 127) -> Netlist:
+    """The same with a head of random weights, the lowest and the highest among them where there is room."""
+    num_classes = netlist.head.num_classes
+    weights = np.random.default_rng(seed).integers(low, high + 1, size=(num_classes, num_classes))
+    weights[0, 0], weights[-1, -1] = low, high
+    return replace(netlist, head=replace(netlist.head, weights=weights.astype(np.int32), scale=0.375))
+
+
 def bits_netlist(
-    num_inputs: int, tables: list[int], pins: list[list[int]], outputs: list[int], num_classes: int
+    num_inputs: int,
+    tables: list[int],
+    pins: list[list[int]],
+    outputs: list[int],
+    num_classes: int,
+    weights: list[list[int]] | None = None,
 ) -> Netlist:
     """A netlist without an encoder, written by hand; net 2 is input bit 0."""
     rank = len(pins[0]) if pins else 2
@@ -74,7 +88,7 @@ def bits_netlist(
         tables=np.array(tables, dtype=np.uint64),
         pins=np.array(pins, dtype=np.int32).reshape(len(tables), rank),
         outputs=np.array(outputs, dtype=np.int32),
-        head=Head(num_classes),
+        head=Head(num_classes, weights=None if weights is None else np.array(weights, dtype=np.int32)),
     )
 
 
@@ -95,6 +109,12 @@ DEGENERATE: dict[str, Netlist] = {
     "pins_on_constants": bits_netlist(2, [0b11100100, 0b10010110], [[0, 2, 1], [1, 3, 0]], [4, 5], 1),
     "unused_pins": bits_netlist(3, [0b0101010101010101, 0x8888], [[2, 0, 0, 0], [3, 4, 0, 0]], [5, 6], 2),
     "three_classes": bits_netlist(3, [AND, OR, XOR], [[2, 3], [3, 4], [2, 4]], [5, 6, 7, 2, 6, 5], 3),
+    "weights_of_one_class": bits_netlist(3, [OR], [[2, 3]], [5, 2, 4], 1, [[-128]]),
+    "weights_at_both_ends": bits_netlist(2, [AND, XOR], [[2, 3], [2, 3]], [4, 2, 5, 3], 2, [[-128, 127], [127, -128]]),
+    "weights_all_negative": bits_netlist(3, [NAND], [[2, 3]], [5, 2, 3, 4], 2, [[-3, -1], [-1, -2]]),
+    "weights_all_zero": bits_netlist(3, [AND], [[2, 3]], [5, 2, 3], 3, [[0, 0, 0]] * 3),
+    "weights_that_tie": bits_netlist(3, [OR], [[2, 3]], [5, 2, 4], 3, [[-5, -5, -5], [4, 4, 4], [1, 1, 1]]),
+    "weights_of_16_bits": bits_netlist(2, [XOR], [[2, 3]], [4, 2, 3, 4], 2, [[-32768, 32767], [32767, -32768]]),
 }
 
 

@@ -17,6 +17,7 @@ import bitlogic
 from bitlogic import DistributiveThermometer, GroupSum, LogicDense
 from tests.models import bits_model, small_model
 from tests.test_targets import EVERY_TARGET
+from tests.test_verify import weighted_model
 
 
 def run(*words: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -46,6 +47,20 @@ def test_export_and_verify_from_the_shell(target: str, model: Path, tmp_path: Pa
     again = run("export", model, "--target", target, "-o", folder)
     assert again.returncode == 0, "a folder that is wholly ours is replaced"
     assert not (folder / "verify.json").exists()
+
+
+def test_a_head_with_weights_is_exported_verified_and_inspected(tmp_path: Path) -> None:
+    bitlogic.save(weighted_model(4), tmp_path / "model.pt")
+    folder = tmp_path / "build"
+    assert run("export", tmp_path / "model.pt", "--target", "packed", "-o", folder).returncode == 0
+    checked = run("verify", folder, "--model", tmp_path / "model.pt", "--layers")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    output = json.loads((folder / "manifest.json").read_text())["output"]
+    assert output["score_signed"] is True and output["score_min"] < 0
+    head = json.loads(run("inspect", tmp_path / "model.pt", "--json").stdout)["head"]
+    assert head["scale"] == output["scale"]
+    assert [[row[f"class_{c}"] for c in range(5)] for row in head["weights"]] == output["weights"]
+    assert "class 4" in run("inspect", folder / "netlist.npz").stdout
 
 
 def test_two_exports_of_the_same_model_are_byte_identical(model: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from bitlogic.connections import CONNECTIONS
 from bitlogic.heads import GroupSum
+from bitlogic.kernels import native
 from bitlogic.layers import LogicDense
 from bitlogic.parametrizations import PARAMETRIZATIONS, interpolation
 from bitlogic.sampling import FORWARD_SAMPLINGS
@@ -127,8 +128,13 @@ def test_grad_factor_scales_the_input_gradient_only(factor: float, wiring: str) 
         assert torch.equal(theirs, ours)
 
 
+@pytest.mark.parametrize("native_kernels", [True, False])
 @pytest.mark.parametrize("wiring", sorted(WIRINGS))
-def test_gradients_do_not_depend_on_how_the_batch_is_cut(wiring: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gradients_do_not_depend_on_how_the_batch_is_cut(
+    wiring: str, native_kernels: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not native_kernels:
+        monkeypatch.setattr(native, "serves", lambda signals: False)
     layer = dense(12, 17, lut_rank=3, **WIRINGS[wiring]).double()
     x = torch.rand(11, 12, dtype=torch.float64, generator=seeded(1)).requires_grad_()
 
@@ -189,6 +195,88 @@ def test_training_learns_a_small_function(wiring: str) -> None:
         nn.functional.cross_entropy(model(bits), target).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     assert (model.eval()(bits).argmax(1) == target).float().mean().item() >= 0.95
+
+
+@pytest.mark.parametrize("how", ["autocast", "module", "inputs"])
+@pytest.mark.parametrize("wiring", sorted(WIRINGS))
+def test_bfloat16_trains(wiring: str, how: str) -> None:
+    torch.manual_seed(0)
+    bits = torch.tensor(list(itertools.product((0.0, 1.0), repeat=6)))
+    target = ((bits[:, 0] != bits[:, 3]) | (bits[:, 5] > bits[:, 1])).long()
+    first = dense(6, 64, lut_rank=3, **WIRINGS[wiring])
+    model = nn.Sequential(first, dense(64, 32, lut_rank=3, **WIRINGS[wiring]), GroupSum(2, tau=2.0))
+    if how == "module":
+        model = model.bfloat16()
+    if how != "autocast":
+        bits = bits.bfloat16()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    losses = []
+    for _ in range(60):
+        optimizer.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=how == "autocast"):
+            scores = model(bits)
+            assert first(bits).dtype == torch.bfloat16 and scores.dtype == torch.float32
+        loss = nn.functional.cross_entropy(scores, target)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_autocast_leaves_float64_and_weights_alone() -> None:
+    layer = dense(12, 17)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(torch.rand(4, 12, dtype=torch.float64)).dtype == torch.float64
+        assert layer(torch.rand(4, 12) > 0.5).dtype == torch.bfloat16
+        assert layer.eval()(torch.rand(4, 12)).dtype == torch.bfloat16
+        layer.train()(torch.rand(4, 12)).sum().backward()
+    assert layer.parametrization.weight.grad is not None
+    assert layer.parametrization.weight.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize("wiring", sorted(WIRINGS))
+def test_training_compiles_without_a_graph_break(wiring: str) -> None:
+    torch.compiler.reset()
+    model = nn.Sequential(
+        dense(12, 20, lut_rank=3, grad_factor=2.0, **WIRINGS[wiring]),
+        dense(20, 10, lut_rank=4, **WIRINGS[wiring]),
+        GroupSum(5),
+    )
+    x = torch.rand(9, 12, generator=seeded(1)).requires_grad_()
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
+
+    def grads(run: Any) -> list[Tensor]:
+        output: Tensor = run(x)
+        return [output, *torch.autograd.grad(output.square().sum(), (x, *model.parameters()))]
+
+    for ours, plain in zip(grads(compiled), grads(model), strict=True):
+        assert torch.equal(ours, plain)
+    model.eval()
+    assert torch.equal(torch.compile(model, fullgraph=True, backend="aot_eager")(x), model(x))
+
+
+@pytest.mark.parametrize("wiring", sorted(WIRINGS))
+def test_an_exported_layer_needs_torch_alone(wiring: str) -> None:
+    model = nn.Sequential(dense(12, 20, lut_rank=3, **WIRINGS[wiring]), GroupSum(5)).eval()
+    bits = random_bits(9, 12).float()
+    program = torch.export.export(model, (bits,), dynamic_shapes=({0: torch.export.Dim("batch", min=2)},))
+    for x in (bits, random_bits(30, 12, seed=6).float()):
+        assert torch.equal(program.module()(x), model(x))
+    assert not any("bitlogic" in str(node.target) for node in program.graph.nodes)
+
+
+def test_the_temperature_of_connections_is_annealed() -> None:
+    layer = dense(12, 17, connections="learnable", num_candidates=3)
+    x = torch.rand(9, 12, generator=seeded(1)).requires_grad_()
+    grads = []
+    for temperature in (10.0, 0.01):
+        layer.update_connection_temperature(temperature)
+        assert layer.get_config()["connection_temperature"] == temperature
+        grads.append(torch.autograd.grad(layer(x).square().sum(), x)[0])
+    assert not torch.equal(*grads)
+    for connections in CONNECTIONS:
+        with pytest.raises(ValueError, match="finite and positive"):
+            dense(12, 17, connections=connections).update_connection_temperature(0.0)
 
 
 @pytest.mark.parametrize("method", ["random", "random-unique", "grouped", "grouped-biased", "tensor"])

@@ -1,18 +1,23 @@
 """Encoders: the thresholds they choose, and the contract that float and integer comparisons agree."""
 
-import copy
 import math
+import re
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bitlogic.encoders import (
+    ENCODER_ALIASES,
     ENCODERS,
+    Binarization,
     DistributiveThermometer,
     Encoder,
+    GaussianThermometer,
+    LogarithmicThermometer,
     Thermometer,
     list_encoders,
     setup_encoder,
@@ -38,11 +43,30 @@ def random_floats(num: int, seed: int) -> Tensor:
 
 
 def assert_contract(encoder: Encoder, x: Tensor) -> None:
-    """For every x, (n,), of the one feature: float bits == integer bits."""
-    bits = encoder.bits(x[:, None])
-    assert encoder.integer_thresholds is not None
-    integers = encoder.quantize(x[:, None])
-    assert bool((bits == (integers > encoder.integer_thresholds.reshape(1, -1))).all())
+    """For every x, (n,), of the one feature: eval bits == float comparisons == integer comparisons."""
+    encoder.eval()
+    flat = encoder.comparators()
+    assert flat.integer_thresholds is not None
+    numbers = x[:, None].numpy()
+    floats = numbers[:, flat.features] > flat.thresholds
+    integers = encoder.quantize(x[:, None]).numpy()[:, flat.features] > flat.integer_thresholds
+    assert np.array_equal(floats, integers)
+    assert np.array_equal(flat.output_bits(floats), encoder.bits(x[:, None]).numpy())
+    assert torch.equal(encoder.bits(x[:, None]).float(), encoder(x[:, None]))
+
+
+SCOPES: dict[tuple[int, ...], str] = {(): "global", (1,): "per_channel", (1, 2, 3): "per_feature"}
+FITS = [
+    (name, axes)
+    for name, encoder in sorted(ENCODERS.items())
+    for axes in ((), (1,), (2, 3), (1, 2, 3), (-1,))
+    if not issubclass(encoder, Binarization) or axes in SCOPES
+]
+
+
+def kept(name: str, fit_axes: tuple[int, ...]) -> dict[str, Any]:
+    """The keyword with which that encoder keeps thresholds of these axes of a sample with three axes."""
+    return {"scope": SCOPES[fit_axes]} if issubclass(ENCODERS[name], Binarization) else {"fit_axes": fit_axes}
 
 
 def test_uniform_thresholds_stand_at_equal_distances() -> None:
@@ -55,6 +79,22 @@ def test_distributive_thresholds_are_quantiles() -> None:
     x = torch.arange(10.0)[torch.randperm(10, generator=torch.Generator().manual_seed(1))][:, None]
     encoder = DistributiveThermometer(3, input_bits=0).fit(x)
     assert encoder.comparators().thresholds.tolist() == [2.0, 5.0, 7.0]  # 10 * i // 4
+
+
+def test_gaussian_thresholds_are_the_quantiles_of_the_normal_distribution() -> None:
+    x = torch.tensor([[-1.0], [1.0], [3.0]])  # mean 1, deviation sqrt(8 / 3)
+    encoder = GaussianThermometer(3, input_bits=0).fit(x)
+    quartile = 0.6744897501960817 * math.sqrt(8 / 3)
+    assert encoder.comparators().thresholds.tolist() == np.array([1 - quartile, 1, 1 + quartile], np.float32).tolist()
+
+
+def test_logarithmic_thresholds_grow_by_the_base() -> None:
+    encoder = LogarithmicThermometer(3, input_bits=0).fit(torch.tensor([[10.0], [25.0]]))
+    assert encoder.comparators().thresholds.tolist() == [11.0, 13.0, 17.0]
+    encoder = LogarithmicThermometer(2, input_bits=0, base=3.0).fit(torch.tensor([[0.0], [26.0]]))
+    assert encoder.comparators().thresholds.tolist() == [2.0, 8.0]
+    with pytest.raises(ValueError, match="above 1"):
+        LogarithmicThermometer(2, base=1.0)
 
 
 def test_distinct_takes_quantiles_above_the_minimum() -> None:
@@ -104,8 +144,7 @@ def test_fit_axes_keep_their_own_thresholds_and_pool_the_others() -> None:
     assert DistributiveThermometer(2, fit_axes=()).fit(x).comparators().thresholds.shape == (12,)
 
 
-@pytest.mark.parametrize("name", sorted(ENCODERS))
-@pytest.mark.parametrize("fit_axes", [(), (1,), (2, 3), (1, 2, 3), (-1,)])
+@pytest.mark.parametrize(("name", "fit_axes"), FITS)
 @pytest.mark.parametrize("encode_axis", [1, 2, -1])
 @pytest.mark.parametrize("input_bits", [0, 3, 8])
 def test_comparators_are_the_flattened_output(
@@ -114,14 +153,16 @@ def test_comparators_are_the_flattened_output(
     x = torch.randn(40, 2, 3, 4, generator=torch.Generator().manual_seed(3))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        encoder = setup_encoder(
-            name, num_bits=5, encode_axis=encode_axis, fit_axes=fit_axes, input_bits=input_bits
-        ).fit(x)
+        options = {"encode_axis": encode_axis, "input_bits": input_bits, **kept(name, fit_axes)}
+        encoder = setup_encoder(name, num_bits=4, **options).fit(x).eval()
     flat = encoder.comparators()
     expected = encoder(x).flatten(1).numpy()
+    assert np.array_equal(encoder.bits(x).flatten(1).numpy(), expected)
     values = x.flatten(1).numpy()
-    assert encoder.num_outputs == expected.shape[1] == len(flat.features)
-    assert np.array_equal(values[:, flat.features] > flat.thresholds, expected)
+    assert encoder.num_outputs == expected.shape[1]
+    assert len(flat.features) == 24 * encoder.num_thresholds
+    assert np.array_equal(flat.output_bits(values[:, flat.features] > flat.thresholds), expected)
+    assert len(np.unique(expected, axis=0)) > 20
     assert flat.input_shape == (2, 3, 4)
     assert flat.input_min.shape == flat.input_max.shape == (24,)
     if input_bits == 0:
@@ -129,7 +170,7 @@ def test_comparators_are_the_flattened_output(
     else:
         assert flat.integer_thresholds is not None
         integers = encoder.quantize(x).flatten(1).numpy()
-        assert np.array_equal(integers[:, flat.features] > flat.integer_thresholds, expected)
+        assert np.array_equal(flat.output_bits(integers[:, flat.features] > flat.integer_thresholds), expected)
         step = (values - flat.input_min) / (flat.input_max - flat.input_min) * np.float32(2**input_bits - 1)
         grid = np.clip(np.floor(step + np.float32(0.5)), 0, 2**input_bits - 1)
         assert np.array_equal(grid, integers)
@@ -138,9 +179,9 @@ def test_comparators_are_the_flattened_output(
 
 
 @pytest.mark.parametrize("name", sorted(ENCODERS))
-@pytest.mark.parametrize("input_bits", [1, 2, 5, 8, 16])
-@pytest.mark.parametrize("scale", [1e-45, 1e-38, 1e-5, 1.0, 255.0, 1e20, 1.5e38])
-@pytest.mark.parametrize("offset", [-1.0, 0.0, 0.5, 1000.0])
+@pytest.mark.parametrize("input_bits", [1, 5, 8, 16])
+@pytest.mark.parametrize("scale", [1e-45, 1e-38, 1.0, 1.5e38])
+@pytest.mark.parametrize("offset", [-1.0, 0.0, 1000.0])
 def test_float_and_integer_comparison_agree_for_every_float(
     name: str, input_bits: int, scale: float, offset: float
 ) -> None:
@@ -148,7 +189,7 @@ def test_float_and_integer_comparison_agree_for_every_float(
     samples = ((torch.rand(200, generator=generator) + min(offset, 1.5e38 / scale / 2)) * scale)[:, None]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        encoder = setup_encoder(name, num_bits=9, input_bits=input_bits).fit(samples)
+        encoder = setup_encoder(name, num_bits=6, input_bits=input_bits).fit(samples)
     thresholds = torch.from_numpy(encoder.comparators().thresholds.copy())
     assert_contract(encoder, probes(thresholds))
     assert_contract(encoder, probes(samples.flatten()))
@@ -190,20 +231,23 @@ def test_a_constant_feature_gives_zero_bits_for_every_input(name: str, input_bit
     x = torch.rand(20, 2, generator=torch.Generator().manual_seed(0))
     x[:, 1] = 0.25
     with pytest.warns(UserWarning, match="coincide"):
-        encoder = setup_encoder(name, num_bits=3, input_bits=input_bits).fit(x)
-    y = encoder(torch.stack([torch.full((109,), 0.5), probes(random_floats(100, 1))[:109]], dim=1))
-    assert not bool(y[:, 3:].any())
+        encoder = setup_encoder(name, num_bits=3, input_bits=input_bits).fit(x).eval()
+    numbers = torch.stack([torch.full((109,), 0.5), probes(random_floats(100, 1))[:109]], dim=1)
+    assert not bool(encoder(numbers)[:, 3:].any())
+    flat = encoder.comparators()
+    assert not flat.output_bits(numbers.numpy()[:, flat.features] > flat.thresholds)[:, 3:].any()
     if input_bits:
-        flat = encoder.comparators()
         assert flat.integer_thresholds is not None
-        assert flat.integer_thresholds[3:].tolist() == [2**input_bits - 1] * 3
+        constant = flat.integer_thresholds[flat.features == 1].tolist()
+        assert constant == [2**input_bits - 1] * encoder.num_thresholds
         assert not bool(encoder.quantize(torch.full((1, 2), 7.0))[0, 1])
 
 
+@pytest.mark.parametrize("name", sorted(ENCODERS))
 @pytest.mark.parametrize("input_bits", [0, 8])
-def test_nan_encodes_as_the_minimum(input_bits: int) -> None:
+def test_nan_encodes_as_the_minimum(name: str, input_bits: int) -> None:
     x = torch.rand(20, 1, generator=torch.Generator().manual_seed(0))
-    encoder = Thermometer(4, input_bits=input_bits).fit(x)
+    encoder = setup_encoder(name, num_bits=4, input_bits=input_bits).fit(x).eval()
     assert torch.equal(encoder(torch.tensor([[math.nan]])), encoder(x.min().reshape(1, 1)))
     if input_bits:
         assert encoder.quantize(torch.tensor([[math.nan]])).tolist() == [[0]]
@@ -273,45 +317,16 @@ def test_quantize_without_a_grid_is_refused() -> None:
         Thermometer(2, input_bits=0).fit(torch.rand(4, 3)).quantize(torch.rand(4, 3))
 
 
-@pytest.mark.parametrize("name", sorted(ENCODERS))
-@pytest.mark.parametrize("input_bits", [0, 8])
-def test_config_and_state_dict_rebuild_an_encoder(name: str, input_bits: int) -> None:
-    x = torch.rand(30, 2, 3, generator=torch.Generator().manual_seed(0))
-    encoder = setup_encoder(name, num_bits=4, fit_axes=(1, 2), input_bits=input_bits).fit(x)
-    again = type(encoder)(**encoder.get_config())
-    again.load_state_dict(encoder.state_dict())
-    assert torch.equal(again(x), encoder(x))
-    refitted = type(encoder)(**encoder.get_config()).fit(torch.rand(9, 4, 1))
-    refitted.load_state_dict(encoder.state_dict())
-    assert refitted.comparators().input_shape == (2, 3)
-    assert torch.equal(copy.deepcopy(encoder)(x), encoder(x))
-
-
-def test_a_state_of_another_width_is_refused() -> None:
-    state = Thermometer(4).fit(torch.rand(4, 3)).state_dict()
-    with pytest.raises(RuntimeError, match="4 bits, not 5"):
-        Thermometer(5).load_state_dict(state)
-    with pytest.raises(RuntimeError, match="integer_thresholds"):
-        Thermometer(4, input_bits=0).load_state_dict(state)
-
-
-@pytest.mark.parametrize("cast", ["half", "bfloat16", "double"])
-def test_casting_a_model_leaves_the_thresholds_in_float32(cast: str) -> None:
-    x = torch.rand(64, 3, generator=torch.Generator().manual_seed(0))
-    model = nn.Sequential(Thermometer(4).fit(x))
-    expected = model(x)
-    getattr(model, cast)()
-    assert torch.equal(model(x), expected)
-
-
-def test_the_output_has_the_floating_dtype_of_the_input() -> None:
-    encoder = Thermometer(2).fit(torch.arange(4)[:, None])
-    assert encoder(torch.arange(4)[:, None]).dtype == torch.float32
-    assert encoder(torch.rand(4, 1).double()).dtype == torch.float64
-    assert encoder(torch.rand(4, 1, requires_grad=True)).requires_grad is False
-
-
 def test_unknown_encoders_are_refused_with_the_choices() -> None:
-    with pytest.raises(ValueError, match="distributive_thermometer, thermometer"):
+    with pytest.raises(ValueError, match=r"distributive_thermometer, thermometer, .*gray_code"):
         setup_encoder("binary8", num_bits=2)
     assert list_encoders() == list(ENCODERS)
+
+
+def test_names_are_the_snake_case_of_the_classes() -> None:
+    for name, encoder in ENCODERS.items():
+        words = re.sub("(?<=[a-z])(?=[A-Z])", "_", encoder.__name__).lower()
+        assert name == words
+    for alias, name in ENCODER_ALIASES.items():
+        assert alias not in ENCODERS
+        assert type(setup_encoder(alias, num_bits=2)) is ENCODERS[name]

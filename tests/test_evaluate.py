@@ -11,12 +11,13 @@ from bitlogic.export import evaluate as module
 from bitlogic.export.evaluate import encode, evaluate, evaluate_nets, quantize
 from bitlogic.export.netlist import FIRST_INPUT, Encoder, Netlist
 from bitlogic.export.samples import InputKind, Samples
-from tests.nets import AND, DEGENERATE, OR, XOR, bits_netlist, random_netlist, samples_for
+from tests.nets import AND, DEGENERATE, OR, XOR, bits_netlist, random_netlist, samples_for, with_weights
 
 NETS = {
     **DEGENERATE,
     **{f"random_rank{rank}": random_netlist(rank, num_features=3, rank=rank, widths=(12, 8)) for rank in range(1, 7)},
     "deep": random_netlist(7, num_features=2, widths=(4,) * 10, rank=2),
+    "random_weights": with_weights(random_netlist(8, num_features=3, widths=(12, 8)), 8),
 }
 
 
@@ -32,7 +33,11 @@ def interpret(netlist: Netlist, sample: list[Any], kind: InputKind) -> tuple[lis
         address = sum(nets[net] << pin for pin, net in enumerate(pins))
         nets.append(table >> address & 1)
     size = netlist.group_size
-    scores = [sum(nets[n] for n in netlist.outputs[c * size : (c + 1) * size]) for c in range(netlist.head.num_classes)]
+    classes = range(netlist.head.num_classes)
+    scores = [sum(nets[n] for n in netlist.outputs[c * size : (c + 1) * size]) for c in classes]
+    if netlist.head.weights is not None:
+        weights = netlist.head.weights.tolist()
+        scores = [sum(total * row[c] for total, row in zip(scores, weights, strict=True)) for c in classes]
     return nets, scores, scores.index(max(scores))
 
 
@@ -70,6 +75,20 @@ def test_scores_add_consecutive_outputs_and_ties_go_to_the_lowest_class() -> Non
     result = evaluate(netlist, Samples(InputKind.BITS, np.array([[1, 1, 1], [1, 0, 0], [0, 0, 1]], dtype=np.uint8)))
     assert result.scores.tolist() == [[2, 1, 1], [1, 1, 1], [0, 1, 1]]
     assert result.class_ids.tolist() == [0, 0, 1]
+
+
+def test_weights_are_read_group_by_row_and_class_by_column() -> None:
+    netlist = bits_netlist(2, [], [], [2, 1, 3, 3], 2, [[1, -10], [100, 5]])
+    result = evaluate(netlist, samples_for(netlist, InputKind.BITS))  # sums (1, 0), (2, 0), (1, 2), (2, 2)
+    assert result.scores.tolist() == [[1, -10], [2, -20], [201, 0], [202, -10]]
+    assert result.class_ids.tolist() == [0, 0, 0, 0]
+
+
+def test_equal_negative_scores_go_to_the_lowest_class() -> None:
+    netlist = bits_netlist(1, [], [], [2, 2, 2], 3, [[-9, -4, -4], [0, 0, 0], [0, 0, 0]])
+    result = evaluate(netlist, Samples(InputKind.BITS, np.array([[1], [0]], dtype=np.uint8)))
+    assert result.scores.tolist() == [[-9, -4, -4], [0, 0, 0]]
+    assert result.class_ids.tolist() == [1, 0]
 
 
 def test_no_samples_give_no_results() -> None:

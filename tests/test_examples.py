@@ -1,6 +1,7 @@
 """The examples run as they stand."""
 
 import gzip
+import json
 import os
 import struct
 import subprocess
@@ -45,50 +46,25 @@ def test_the_quickstart_learns_and_saves(tmp_path: Path) -> None:
     assert bitlogic.load(tmp_path / "model.pt")(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
 
 
-def test_train_mnist_learns_and_saves(tmp_path: Path) -> None:
-    write_digits(tmp_path, "train", 600)
-    write_digits(tmp_path, "t10k", 100)
-    options = "--root . --epochs 2 --batch-size 20 --width 200 --candidates 4 --threads 1 --output digits.safetensors"
-    done = run("train_mnist.py", tmp_path, *options.split())
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["epoch 1/2", "epoch 2/2", "saved digits.safetensors"]
-    assert float(lines[-1].split()[5]) >= 50
-    assert bitlogic.load(tmp_path / "digits.safetensors")(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        ([], "BITLOGIC_MNIST"),
-        (["--root", "nowhere"], "neither train-images-idx3-ubyte nor"),
-        (["--width", "15"], "multiple of 10"),
-        (["--epochs", "0"], "at least 1"),
-    ],
-)
-def test_train_mnist_refuses_in_one_line(tmp_path: Path, arguments: list[str], reason: str) -> None:
-    done = run("train_mnist.py", tmp_path, *arguments)
-    assert done.returncode == 2
-    assert reason in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.cc
 @pytest.mark.slow
-def test_mnist_results_makes_the_table_and_puts_it_into_a_readme(tmp_path: Path) -> None:
+def test_results_makes_the_tables_and_puts_them_into_a_readme(tmp_path: Path) -> None:
     write_digits(tmp_path, "train", 600)
     write_digits(tmp_path, "t10k", 100)
-    (tmp_path / "README.md").write_text("before\n<!-- results -->\noutdated\n<!-- /results -->\nafter\n")
-    options = "--root . --folder out --epochs 1 --width 100 --targets c packed --readme README.md"
-    done = run("mnist_results.py", tmp_path, *options.split())
+    (tmp_path / "README.md").write_text(
+        "before\n<!-- results -->\nold\n<!-- /results -->\n<!-- exports -->\nold\n<!-- /exports -->\nafter\n"
+    )
+    options = "--root . --folder out --recipes mnist --targets c packed --readme README.md --set train.epochs=1"
+    options += " train.validation=60 train.batch_size=20 model.layers.2.out_dim=100 model.layers.3.out_dim=100"
+    done = run("results.py", tmp_path, *options.split())
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "README.md").read_text()
-    assert text.startswith("before\n<!-- results -->\n| thresholds |") and text.endswith("<!-- /results -->\nafter\n")
-    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith(("| distinct", "| plain"))]
-    assert [row[3].strip() for row in rows] == ["c", "packed"] * 2
-    assert {row[-1].strip() for row in rows} == {"0"}
-    assert "outdated" not in text
+    assert text.startswith("before\n<!-- results -->\n| recipe |") and text.endswith("<!-- /exports -->\nafter\n")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line[:7] == "| mnist"]
+    assert [row[1] for row in rows] == ["0", "1", "2", "c", "packed"]
+    assert [row[2] for row in rows] == ["200"] * 5
+    assert [row[-1] for row in rows[3:]] == ["0", "0"]
+    assert "old" not in text
 
 
 def test_large_netlist_prints_every_step(tmp_path: Path) -> None:
@@ -96,3 +72,67 @@ def test_large_netlist_prints_every_step(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     steps = [line.split("  ")[0] for line in done.stdout.splitlines()[2:]]
     assert steps[:3] == ["build", "extract", "optimize"] and "emit verilog" in steps
+
+
+@pytest.mark.interop
+@pytest.mark.data
+@pytest.mark.cc
+@pytest.mark.sim
+def test_import_torchlogix_gives_the_same_classes_and_exports(tmp_path: Path) -> None:
+    options = "--steps 20 --width 100 --simulated 20 --folder out"
+    done = run("import_torchlogix.py", tmp_path, *options.split())
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].endswith("of 360 test images; the imported model differs on 0")
+    assert lines[1].startswith("verilog: 20 test images agree") and lines[2].startswith("c: 360 test images agree")
+    assert bitlogic.load(tmp_path / "out" / "model.pt")(torch.zeros(1, 1, 8, 8)).shape == (1, 10)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["digits", "breast_cancer"])
+def test_a_recipe_trains_as_it_stands(name: str, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "bitlogic", "train", str(EXAMPLES / "recipes" / f"{name}.toml"), "-o", "run"]
+    words += ["--epochs", "3", "--threads", "1", "--set", "model.layer_width=200"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert bitlogic.load(tmp_path / "run" / "model.pt") is not None
+
+
+def test_the_mnist_recipe_trains_as_it_stands(tmp_path: Path) -> None:
+    write_digits(tmp_path, "train", 600)
+    write_digits(tmp_path, "t10k", 100)
+    words = [sys.executable, "-m", "bitlogic", "train", str(EXAMPLES / "recipes" / "mnist.toml"), "-o", "run"]
+    words += ["--root", ".", "--epochs", "1", "--batch-size", "20", "--threads", "1", "--set", "train.validation=60"]
+    words += ["--set", "model.layers.2.out_dim=200", "--set", "model.layers.3.out_dim=200"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert bitlogic.load(tmp_path / "run" / "model.pt")(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
+
+
+@pytest.mark.data
+def test_the_sweep_finds_and_writes_a_recipe(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    recipe = str(EXAMPLES / "recipes" / "digits.toml")
+    options = f"{recipe} --trials 2 --output best.toml --set train.epochs=2 --set model.layer_width=100"
+    done = run("sweep_optuna.py", tmp_path, *options.split(), "--set", "train.threads=1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("best of 2 trials: {") and "test accuracy" in done.stdout
+    from bitlogic.training import Recipe, read_tables
+
+    assert Recipe.of(read_tables(tmp_path / "best.toml")).train.epochs == 2
+
+
+@pytest.mark.cc
+@pytest.mark.data
+def test_the_sweep_of_parametrizations_writes_a_table_and_fails_below_the_least_accuracy(tmp_path: Path) -> None:
+    options = "--only dwn --connections learnable --epochs 3 --least 101 --output out"
+    done = run("sweep_parametrizations.py", tmp_path, *options.split())
+    assert done.returncode == 1
+    assert "failed: dwn, any, learnable" in done.stderr and "Traceback" not in done.stderr
+    table = (tmp_path / "out" / "sweep.md").read_text()
+    assert table == done.stdout
+    cells = [cell.strip() for cell in table.splitlines()[-1].split("|")[1:-1]]
+    (row,) = json.loads((tmp_path / "out" / "sweep.json").read_text())["rows"]
+    assert cells[:4] == ["dwn", "any", "learnable", f"{row['discrete']:.2f}"]
+    assert row["equal"] and row["finite"] and len(row["curve"]) == 3
+    assert row["discrete"] >= 50

@@ -1,5 +1,6 @@
 """Extraction: the model's tables and wiring in the netlist's order, and refusals that name the layer."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,18 @@ from torch import nn
 import bitlogic
 from bitlogic import DistributiveThermometer, FeedForward, GroupSum, LogicDense, PackedLogicNet
 from bitlogic.errors import ExportError
-from bitlogic.export.evaluate import evaluate, input_bits, quantize
+from bitlogic.export.evaluate import evaluate, evaluate_nets, input_bits, quantize
 from bitlogic.export.extract import extract
+from bitlogic.export.folder import export
 from bitlogic.export.passes import optimize
 from bitlogic.export.reference import eval_reference, layer_bits, packed_reference
 from bitlogic.export.samples import InputKind, Samples
+from bitlogic.export.trace import _trace_layers
 from bitlogic.export.vectors import inputs_from_numbers, make_inputs
-from tests.models import bits_model, small_model
+from bitlogic.export.verification import Request, run_verification
+from bitlogic.layers import LogicConv2d, OrPooling2d
+from tests.models import bits_model, conv_model, small_model
+from tests.test_targets import EVERY_TARGET
 
 
 def test_pin_i_is_slot_rank_minus_1_minus_i_and_table_bit_j_is_entry_j() -> None:
@@ -80,8 +86,6 @@ def test_origins_name_the_layer_and_the_neuron() -> None:
 
 
 def test_layer_bits_are_the_values_of_the_extracted_luts() -> None:
-    from bitlogic.export.evaluate import evaluate_nets
-
     model = small_model(2)
     netlist = extract(model)
     inputs = make_inputs(netlist, InputKind.X, num_random=50, seed=0)
@@ -101,6 +105,75 @@ def test_feed_forward_is_exported_like_any_model() -> None:
     assert (evaluate(netlist, inputs.samples).scores == PackedLogicNet(model).scores(x).numpy()).all()
 
 
+@pytest.mark.parametrize("encoder", [True, False])
+@pytest.mark.parametrize("rank", [2, 3])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_ladder_holds_for_convolutions_pooling_and_blocks(seed: int, rank: int, encoder: bool) -> None:
+    model = conv_model(seed, rank=rank, encoder=encoder)
+    netlist = extract(model)
+    assert netlist.rank == 3
+    for kind in InputKind if encoder else [InputKind.BITS]:
+        inputs = make_inputs(netlist, kind, num_random=150, seed=seed)
+        expected = packed_reference(model)(inputs)
+        at = netlist if kind is InputKind.X else netlist.without_encoder()
+        for result in (
+            eval_reference(model)(inputs),
+            evaluate(netlist, inputs.samples),
+            evaluate(optimize(at), inputs.samples),
+        ):
+            assert (result.scores == expected.scores).all()
+        assert len(np.unique(expected.scores)) > 2
+
+
+def test_neurons_of_images_are_the_rows_of_layer_bits() -> None:
+    model = conv_model(1)
+    netlist = extract(model)
+    inputs = make_inputs(netlist, InputKind.X, num_random=50, seed=0)
+    assert netlist.origins is not None
+    nets = evaluate_nets(netlist, inputs.samples)[netlist.first_lut :]
+    layers = layer_bits(model, inputs)
+    assert [position for position, _ in layers] == [1, 2, 3, 4, 5, 7]
+    for position, bits in layers:
+        luts = np.flatnonzero(netlist.origins[:, 0] == position)
+        outputs = dict(zip(netlist.origins[luts, 1].tolist(), luts.tolist(), strict=True))  # the last of a number
+        assert sorted(outputs) == list(range(bits.shape[1]))
+        assert (nets[[outputs[neuron] for neuron in range(bits.shape[1])]] == bits.T).all()
+    # The convolution has two levels at 49 positions, the pooling 64 positions.
+    assert (netlist.origins[:, 0] == 1).sum() == 4 * (2 + 1) * 49
+    assert layers[1][1].shape[1] == 4 * 64
+
+
+def test_a_flip_in_a_convolution_is_traced_to_its_lut() -> None:
+    model = conv_model(1)
+    netlist = extract(model)
+    inputs = make_inputs(netlist, InputKind.X, num_random=50, seed=0)
+    tables = netlist.tables.copy()
+    tables[7] ^= np.uint64(255)
+    found = _trace_layers(replace(netlist, tables=tables), inputs.samples, layer_bits(model, inputs))
+    assert found is not None
+    assert (found.lut, found.layer, found.neuron) == (7, 1, 7)
+
+
+def test_shared_kernels_are_written_out_and_the_padding_is_net_0() -> None:
+    leaves = torch.tensor([[0], [3]])  # the upper left and the lower right input of a 2 x 2 field
+    layer = LogicConv2d(2, 1, 1, 1, 2, padding=1, init_method=leaves)
+    netlist = extract(nn.Sequential(layer, nn.Flatten(), GroupSum(9)))
+    slots = netlist.pins[:, ::-1].reshape(3, 3, 2)
+    assert slots[:, :, 0].tolist() == [[0, 0, 0], [0, 2, 3], [0, 4, 5]]
+    assert slots[:, :, 1].tolist() == [[2, 3, 0], [4, 5, 0], [0, 0, 0]]
+    assert set(netlist.tables.tolist()) == {0b1100}
+    assert netlist.outputs.tolist() == list(range(6, 15))
+
+
+def test_pooling_is_a_tree_of_ors() -> None:
+    layers = LogicConv2d(4, 1, 1, 1, 1, lut_rank=1), OrPooling2d(3, 1), nn.Flatten(), GroupSum(4)
+    netlist = extract(nn.Sequential(*layers))
+    assert netlist.num_luts == 16 + 4 * 8  # nine inputs take eight ors of two
+    inputs = make_inputs(netlist, InputKind.BITS, num_random=200, seed=0)
+    image = torch.tensor(inputs.samples.values).view(-1, 1, 4, 4)
+    assert (evaluate(netlist, inputs.samples).scores == OrPooling2d(3, 1)(image).flatten(1).numpy()).all()
+
+
 REFUSED: dict[str, tuple[nn.Module, str]] = {
     "a layer that cannot be exported": (
         nn.Sequential(nn.Flatten(), nn.Linear(4, 4), GroupSum(2)),
@@ -111,7 +184,7 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
         nn.Sequential(DistributiveThermometer(3), LogicDense(3, 4), GroupSum(2)),
         r"layer 0 \(DistributiveThermometer\) is not fitted",
     ),
-    "no head": (nn.Sequential(LogicDense(4, 4)), "no GroupSum at its end"),
+    "no head": (nn.Sequential(LogicDense(4, 4)), "no head at its end"),
     "a layer behind the head": (
         nn.Sequential(LogicDense(4, 4), GroupSum(2), LogicDense(2, 2)),
         r"layer 2 .* behind the head",
@@ -129,6 +202,22 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
     "an image that is not flattened": (
         nn.Sequential(DistributiveThermometer(1).fit(torch.rand(20, 1, 1, 6)), LogicDense(6, 4), GroupSum(2)),
         r"layer 1 \(LogicDense\) reads samples of shape \(1, 1, 6\) axis by axis; put nn.Flatten",
+    ),
+    "an image that a head reads": (
+        nn.Sequential(LogicConv2d(4, 1, 2, 1, 2), GroupSum(3)),
+        r"layer 1 \(GroupSum\) reads samples of shape \(2, 3, 3\) axis by axis; put nn.Flatten",
+    ),
+    "a convolution of another image": (
+        nn.Sequential(LogicConv2d(4, 1, 2, 1, 2), LogicConv2d(4, 2, 2, 1, 2), nn.Flatten(), GroupSum(2)),
+        r"layer 1 \(LogicConv2d\) reads \(2, 4, 4\) bits but gets \(2, 3, 3\)",
+    ),
+    "a convolution behind a Flatten": (
+        nn.Sequential(nn.Flatten(), LogicConv2d(4, 1, 2, 1, 2), nn.Flatten(), GroupSum(2)),
+        r"layer 1 \(LogicConv2d\) reads an image of bits, which nn.Flatten before it joins",
+    ),
+    "a pooling without an image": (
+        nn.Sequential(LogicDense(4, 4), OrPooling2d(2), nn.Flatten(), GroupSum(2)),
+        r"layer 1 \(OrPooling2d\) pools 2 axes but gets bits of shape \(4,\)",
     ),
     "classes that do not split": (nn.Sequential(LogicDense(4, 5), GroupSum(2)), "5 bits do not split evenly"),
 }
@@ -161,3 +250,11 @@ def test_the_model_file_of_version_1_stays_loadable() -> None:
     assert extract(model).digest() == "78ff8dcc90daf714fe441b464b5a657accf7f709bc193f6bb097faab4a09ce0f"
     x = (torch.arange(24).reshape(4, 6) * 7 % 11) / 11
     assert PackedLogicNet(model).scores(x).tolist() == [[0, 0, 2], [1, 0, 1], [2, 1, 1], [2, 0, 1]]
+
+
+@pytest.mark.parametrize("target", EVERY_TARGET)
+def test_a_convolutional_model_is_verified_on_every_target(target: str) -> None:
+    model = conv_model(2)
+    artifacts = export(extract(model), target, reference=packed_reference(model))
+    outcome = run_verification(artifacts, Request(model=model, layers=target == "packed"))
+    assert outcome.holds, str(outcome)

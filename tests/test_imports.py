@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-IR = {"netlist", "checks", "levels", "npz", "artifacts", "samples"}
+IR = {"netlist", "head", "checks", "levels", "npz", "artifacts", "samples"}
 LOWERINGS = {"render", "expressions", "stages", "names", "manifest"}  # what targets share
 THIRD_PARTY = {"torch", "numpy", "jinja2", "click", "amaranth", "cocotb", "cocotb_tools", "sklearn", "aigverse"}
 
@@ -18,7 +18,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "samples": (set(), {"numpy"}),
     "checks": (set(), {"numpy"}),
     "levels": (set(), {"numpy"}),
-    "netlist": ({"checks", "levels", "npz"}, {"numpy"}),
+    "head": ({"checks"}, {"numpy"}),
+    "netlist": ({"checks", "head", "levels", "npz"}, {"numpy"}),
     "artifacts": (set(), {"numpy"}),
     "render": (set(), {"jinja2"}),
     "expressions": ({"netlist"}, {"numpy"}),
@@ -36,7 +37,9 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "trace": (IR | {"evaluate", "folder", "passes", "targets", "verify"}, {"numpy"}),
     "simulators": (set(), set()),
     "simulate": (IR | {"simulators"}, {"numpy", "cocotb_tools"}),
-    "extract": ({"netlist"}, {"numpy", "torch"}),
+    "unroll": (set(), {"numpy"}),
+    "parities": ({"unroll"}, {"numpy"}),
+    "extract": ({"netlist", "parities", "unroll"}, {"numpy", "torch"}),
 }
 TRAINING_LAYERS = {
     "layers",
@@ -47,8 +50,17 @@ TRAINING_LAYERS = {
     "models",
     "inference",
     "checkpoint",
+    "training",
 }
-KNOW_TORCH_LAYERS = {"extract.py", "reference.py", "demo.py", "cli.py", "verification.py"}
+KNOW_TORCH_LAYERS = {
+    "extract.py",
+    "reference.py",
+    "demo.py",
+    "cli.py",
+    "cli_train.py",
+    "verification.py",
+    "bench_workloads.py",
+}
 
 
 def _imports(path: Path) -> set[str]:
@@ -87,6 +99,16 @@ def _training_sources() -> list[Path]:
 @pytest.mark.parametrize("path", _training_sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_training_library_never_imports_the_export(path: Path) -> None:
     assert not _exported(_imports(path))
+
+
+@pytest.mark.parametrize("path", _training_sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_layers_know_nothing_of_training_and_data_nothing_of_layers(path: Path) -> None:
+    packages = {name.split(".")[1] for name in _imports(path) if name.startswith("bitlogic.")}
+    folder = path.relative_to(ROOT / "bitlogic").parts[0]
+    if folder == "datasets":
+        assert packages <= {"datasets", "errors"}
+    elif folder not in ("training", "__init__.py"):
+        assert not packages & {"training", "datasets"}
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -1,12 +1,16 @@
 """FeedForward: what it is made of and what it refuses."""
 
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from bitlogic import DistributiveThermometer, FeedForward, GroupSum, LogicDense, Thermometer
+import bitlogic
+from bitlogic import DistributiveThermometer, FeedForward, GroupSum, LogicDense, PackedLogicNet, Thermometer
+from bitlogic.encoders import ENCODERS
+from bitlogic.heads import HEADS
 
 X = torch.rand(100, 1, 4, 4, generator=torch.Generator().manual_seed(0))
 Y = (X.mean((1, 2, 3)) > 0.5).long()
@@ -39,6 +43,23 @@ def test_keywords_reach_the_parts() -> None:
     assert config["connections"] == "fixed"
     assert config["lut_rank"] == 2
     assert config["temperature"] == 0.5
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_encoder_and_head_serve_by_name(encoder: str, head: str, tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = small(encoder=encoder, head=head, head_wbits=4, generator=torch.Generator().manual_seed(0))
+    assert type(model[0]) is ENCODERS[encoder] and type(model[-1]) is HEADS[head]
+    nn.functional.cross_entropy(model(X), Y).backward()  # type: ignore[no-untyped-call]
+    assert all(bool(parameter.grad.isfinite().all()) for parameter in model.parameters() if parameter.grad is not None)
+    expected = model.eval()(X)
+    assert torch.equal(PackedLogicNet(model)(X), expected)
+    bitlogic.save(model, tmp_path / "model.pt")
+    again = bitlogic.load(tmp_path / "model.pt")
+    assert isinstance(again, FeedForward)
+    assert torch.equal(again(X), expected)
 
 
 def test_flat_samples_do_as_well() -> None:

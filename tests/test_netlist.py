@@ -1,4 +1,4 @@
-"""The netlist: what it refuses, its saved form, its digest, and the golden file of format 1."""
+"""The netlist: what it refuses, its saved form, its digest, and the golden files of every format."""
 
 import io
 import json
@@ -15,10 +15,11 @@ from bitlogic.export.evaluate import evaluate
 from bitlogic.export.netlist import FORMAT, VERSION, Encoder, Head, Netlist
 from bitlogic.export.npz import npz_arrays, npz_bytes
 from bitlogic.export.samples import InputKind, Samples
-from tests.nets import AND, DEGENERATE, OR, XOR, bits_netlist, random_netlist
+from tests.nets import AND, DEGENERATE, OR, XOR, bits_netlist, random_netlist, with_weights
 
 GOLDEN = Path(__file__).parent / "golden"
 NETS = {**DEGENERATE, **{f"random_rank{rank}": random_netlist(rank, rank=rank) for rank in range(1, 7)}}
+NETS["random_weights"] = with_weights(random_netlist(8), 8)
 ONE = DEGENERATE["one_lut"]
 
 
@@ -42,12 +43,15 @@ def test_a_saved_netlist_loads_as_it_was(tmp_path: Path, name: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["n.npz"]
 
 
-def test_golden_netlist_v1_loads_with_its_digest_and_scores() -> None:
-    recorded = json.loads((GOLDEN / "netlist_v1.json").read_text())
-    netlist = Netlist.load(GOLDEN / "netlist_v1.npz")
+@pytest.mark.parametrize("version", range(1, VERSION + 1))
+def test_a_golden_netlist_loads_with_its_digest_and_scores(version: int) -> None:
+    recorded = json.loads((GOLDEN / f"netlist_v{version}.json").read_text())
+    netlist = Netlist.load(GOLDEN / f"netlist_v{version}.npz")
     assert netlist.digest() == recorded["digest"]
+    assert netlist.to_bytes() == (GOLDEN / f"netlist_v{version}.npz").read_bytes()
     assert netlist.origins is not None
     assert (netlist.num_inputs, netlist.num_luts, netlist.rank) == (6, 8, 3)
+    assert netlist.score_signed == (version == 2)
     for kind, dtype in ((InputKind.X, np.uint8), (InputKind.BITS, np.uint8)):
         samples = Samples(kind, np.array(recorded[f"samples_{kind}"], dtype=dtype))
         result = evaluate(netlist, samples)
@@ -87,6 +91,9 @@ def test_the_digest_changes_with_every_field() -> None:
         replace(before, head=replace(before.head, tau=2.0)),
         replace(before, head=replace(before.head, beta=0.5)),
         replace(before, head=replace(before.head, num_classes=2)),
+        replace(before, head=replace(before.head, weights=np.eye(4, dtype=np.int32))),
+        replace(before, head=replace(before.head, weights=2 * np.eye(4, dtype=np.int32))),
+        replace(before, head=replace(before.head, weights=np.eye(4, dtype=np.int32), scale=2.0)),
         before.without_encoder(),
         replace(before, encoder=replace(encoder, thresholds=encoder.thresholds - 1)),
         replace(before, encoder=replace(encoder, features=encoder.features[::-1])),
@@ -196,6 +203,82 @@ def test_a_head_without_classes_or_with_odd_scales_is_refused(
         Head(num_classes, tau, beta)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights": np.zeros((2, 3), np.int32)}, r"weights is \(2, 2\), not \(2, 3\)"),
+        ({"weights": np.zeros((2, 2))}, "weights has dtype float64"),
+        ({"weights": np.full((2, 2), 32768)}, "a weight outside -32768..32767"),
+        ({"weights": np.full((2, 2), -32769)}, "a weight outside"),
+        ({"weights": np.full((2, 2), 2**40)}, "weights overflows"),
+        ({"scale": 2.0}, "only weights have a scale"),
+        ({"weights": np.eye(2, dtype=np.int32), "scale": 0.0}, "scale is above 0"),
+        ({"weights": np.eye(2, dtype=np.int32), "scale": float("inf")}, "scale is above 0"),
+    ],
+)
+def test_weights_that_are_no_matrix_of_16_bits_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(NetlistError, match=message):
+        Head(2, **change)
+
+
+def test_scores_beyond_int32_are_refused_by_name() -> None:
+    ends = bits_netlist(1, [], [], [2] * 65536, 1, [[-32768]])
+    assert ends.score_range == (-(2**31), 0)
+    assert ends.score_width == 32
+    with pytest.raises(NetlistError, match=r"-2147516416 to 0, beyond int32; use fewer bits .*wbits"):
+        replace(ends, outputs=np.full(65537, 2))
+    with pytest.raises(NetlistError, match="0 to 2147483648, beyond int32"):
+        bits_netlist(1, [], [], [2] * 131072, 2, [[16384, 0], [16384, 0]])
+
+
+def test_heads_are_equal_when_all_their_numbers_are() -> None:
+    heads = [Head(2), Head(2, tau=2.0), Head(2, weights=np.eye(2, dtype=int)), Head(2, weights=np.ones((2, 2), int))]
+    again = [Head(2), Head(2, tau=2.0), Head(2, weights=np.eye(2, dtype=int)), Head(2, weights=np.ones((2, 2), int))]
+    assert heads == again
+    assert len({*heads, *again}) == 4
+    weights = heads[2].weights
+    assert weights is not None
+    with pytest.raises(ValueError, match="read-only"):
+        weights[0, 0] = 3
+
+
+@pytest.mark.parametrize(
+    ("weights", "score_range", "score_width"),
+    [
+        ([[0]], (0, 0), 1),
+        ([[1]], (0, 3), 3),
+        ([[-1]], (-3, 0), 3),
+        ([[127]], (0, 381), 10),
+        ([[-128]], (-384, 0), 10),
+        ([[5, -5], [-5, 5]], (-15, 15), 5),
+        ([[1, -1], [2, -4]], (-15, 9), 5),
+        ([[-1, -2], [-4, -3]], (-15, 0), 5),
+        ([[-8, 0], [-8, 1]], (-48, 3), 7),
+    ],
+)
+def test_a_signed_score_is_as_wide_as_its_reachable_range(
+    weights: list[list[int]], score_range: tuple[int, int], score_width: int
+) -> None:
+    netlist = bits_netlist(1, [], [], [2] * (3 * len(weights)), len(weights), weights)
+    assert (netlist.score_range, netlist.score_width, netlist.score_signed) == (score_range, score_width, True)
+    assert netlist.sum_width == 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_width_is_the_smallest_that_holds_every_score(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    num_classes, size = int(rng.integers(1, 4)), int(rng.integers(1, 5))
+    weights = rng.integers(-20, 21, size=(num_classes, num_classes))
+    netlist = bits_netlist(1, [], [], [2] * (size * num_classes), num_classes, weights.tolist())
+    sums = np.stack(np.meshgrid(*[np.arange(size + 1)] * num_classes), axis=-1).reshape(-1, num_classes)
+    scores = sums @ weights
+    assert netlist.score_range == (scores.min(), scores.max())
+    low, high = -(1 << netlist.score_width - 1), (1 << netlist.score_width - 1) - 1
+    assert low <= scores.min() and scores.max() <= high
+    if netlist.score_width > 1:
+        assert scores.min() < low // 2 or scores.max() > high // 2
+
+
 def test_levels_count_the_luts_on_the_longest_path() -> None:
     netlist = bits_netlist(2, [AND, OR, XOR, AND], [[2, 3], [4, 2], [0, 1], [6, 5]], [7], 1)
     assert netlist.levels.tolist() == [0, 0, 0, 0, 1, 2, 1, 3]
@@ -254,13 +337,16 @@ def saved_pickle() -> bytes:
         (npz_bytes({"header": np.frombuffer(b"\xff", np.uint8)}), "not a bitlogic netlist"),
         (npz_bytes({"header": np.frombuffer(b"[1]", np.uint8)}), "not a bitlogic netlist"),
         (edited({"format": "other"}), "the format is 'other'"),
-        (edited({"version": VERSION + 1}), r"format 2 .* newer than this bitlogic reads \(1\)"),
+        (edited({"version": VERSION + 1}), r"format 3 .* newer than this bitlogic reads \(2\)"),
         (edited({"version": 0}), "format 0 is unknown"),
         (edited({"version": "1"}), "format '1' is unknown"),
         (edited({"version": None}), "not a bitlogic netlist: 'version'"),
         (edited({"num_inputs": "2"}), "num_inputs is an integer"),
         (edited({"head": {"num_classes": 1, "gamma": 1}}), "gamma"),
         (edited({"head": [1]}), "not a bitlogic netlist"),
+        (edited({}, head_weights=np.eye(1, dtype=np.int32)), "head_weights"),
+        (edited({"version": 2}), "head_weights"),
+        (edited({"version": 2}, head_weights=np.eye(2, dtype=np.int32)), "weights is"),
         (edited({"encoder": {"input_bits": 8, "input_shape": [2]}}), "not a bitlogic netlist"),
         (edited({}, more=np.zeros(1)), "more"),
         (edited({}, pins=np.array([[2, 9]])), "LUT 0 has pins"),

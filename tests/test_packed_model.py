@@ -17,7 +17,10 @@ from bitlogic import (
     pack_bits,
     unpack_bits,
 )
+from bitlogic.inference import PackBitsTensor
 from bitlogic.inference.bitslice import apply_luts, count_ones, leaf_masks
+from bitlogic.layers import LogicConv2d, LogicConv3d, OrPooling2d, OrPooling3d
+from tests.models import conv_model
 
 NUM_SAMPLES = [1, 2, 63, 64, 65, 200]
 
@@ -232,6 +235,37 @@ def test_the_packed_net_is_a_copy() -> None:
     assert torch.equal(packed(x), before)
 
 
+@pytest.mark.parametrize("encoder", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_convolutions_pooling_and_blocks_pack(seed: int, encoder: bool) -> None:
+    model = conv_model(seed, encoder=encoder)
+    x = torch.rand(130, 1, 7, 7, generator=seeded(seed)) if encoder else random_bits((130, 2, 7, 7), seed)
+    packed = PackedLogicNet(model)
+    assert torch.equal(packed(x), model(x))
+    bits = model[0](x) if encoder else x
+    assert torch.equal(packed(bits, ready_bits=True), model(x))
+    layers = model[1:] if encoder else model
+    assert torch.equal(layers(PackBitsTensor.pack(bits)), model(x))
+    for position, rows in packed.layer_bits(x):
+        output = model[: position + 1](x).flatten(1)
+        assert torch.equal(rows[:, -output.shape[1] :].float(), output)
+
+
+def test_an_image_without_a_head_keeps_its_shape() -> None:
+    model = conv_model(0)[:4]
+    x = torch.rand(70, 1, 7, 7, generator=seeded(1))
+    assert torch.equal(PackedLogicNet(model)(x), model(x))
+    with pytest.raises(ValueError, match=r"takes \(batch, 2, 7, 7\)"):
+        PackedLogicNet(conv_model(0, encoder=False))(torch.zeros(3, 2, 7, 6))
+
+
+def test_volumes_pack() -> None:
+    layers = LogicConv3d(4, 2, 3, 2, 2, padding=1, weight_init="random"), OrPooling3d(2)
+    model = nn.Sequential(*layers, nn.Flatten(), GroupSum(3)).eval()
+    x = random_bits((70, 2, 4, 4, 4), 0)
+    assert torch.equal(PackedLogicNet(model)(x), model(x))
+
+
 def with_encoder(*layers: nn.Module) -> nn.Sequential:
     return nn.Sequential(Thermometer(2).fit(torch.rand(9, 1, 2, 3)), *layers)
 
@@ -244,8 +278,17 @@ def with_encoder(*layers: nn.Module) -> nn.Sequential:
         (lambda: nn.Sequential(dense(4, 4), GroupSum(2), dense(2, 2)), TypeError, "layer 2 .* behind the head"),
         (lambda: nn.Sequential(dense(4, 4), Thermometer(2)), TypeError, r"layer 1 \(Thermometer\) is not the first"),
         (lambda: with_encoder(nn.Flatten(2), dense(6, 4)), TypeError, r"layer 1 \(Flatten\) keeps axes apart"),
-        (lambda: with_encoder(dense(3, 4)), ValueError, r"put nn\.Flatten behind the encoder"),
+        (lambda: with_encoder(dense(3, 4)), ValueError, r"put nn\.Flatten before it"),
         (lambda: with_encoder(nn.Flatten(), dense(11, 4)), ValueError, "reads 11 bits but gets 12"),
+        (lambda: nn.Sequential(LogicConv2d(4, 1, 2, 1, 2), dense(3, 4)), ValueError, r"put nn\.Flatten before it"),
+        (lambda: nn.Sequential(nn.Flatten(), LogicConv2d(4, 1, 2, 1, 2)), ValueError, "Flatten before it joins"),
+        (
+            lambda: nn.Sequential(LogicConv2d(4, 1, 2, 1, 2), LogicConv2d(4, 2, 2, 1, 2)),
+            ValueError,
+            r"layer 1 \(LogicConv2d\) reads bits of shape \(2, 4, 4\) but gets \(2, 3, 3\)",
+        ),
+        (lambda: nn.Sequential(dense(4, 4), OrPooling2d(2)), ValueError, r"layer 1 \(OrPooling2d\) pools 2 axes"),
+        (lambda: nn.Sequential(LogicConv2d(4, 1, 2, 1, 2), GroupSum(3)), ValueError, r"put nn\.Flatten before it"),
         (lambda: nn.Sequential(dense(4, 5), GroupSum(2)), ValueError, "2 classes; 5 bits"),
         (lambda: nn.Sequential(nn.Flatten()), ValueError, "nothing to pack"),
         (lambda: nn.Sequential(GroupSum(2)), ValueError, "nothing to pack"),

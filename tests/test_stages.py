@@ -8,7 +8,7 @@ import pytest
 from bitlogic.export.evaluate import evaluate_nets
 from bitlogic.export.netlist import FIRST_INPUT, Netlist
 from bitlogic.export.samples import InputKind
-from bitlogic.export.stages import HEAD_REGISTERS, Schedule, schedule
+from bitlogic.export.stages import HEAD_REGISTERS, PRODUCT_REGISTERS, Schedule, schedule
 from tests.nets import AND, DEGENERATE, OR, XOR, bits_netlist, random_netlist, samples_for
 
 NETS = {
@@ -53,7 +53,8 @@ def test_a_stage_holds_at_most_its_levels_and_reads_only_earlier_ones(name: str,
     plan = schedule(netlist, levels, encoder_inside=True)
     num_stages = -(-netlist.depth // levels)
     assert len(plan.boundaries) == num_stages + 1
-    assert plan.latency_cycles == num_stages + 1 + HEAD_REGISTERS
+    product = PRODUCT_REGISTERS if netlist.head.weights is not None else 0
+    assert plan.latency_cycles == num_stages + 1 + HEAD_REGISTERS + product
     own = netlist.levels[netlist.first_lut :]
     for stage in range(1, num_stages + 1):
         inside = own[plan.lut_stages == stage]

@@ -14,7 +14,7 @@ from bitlogic.export.netlist import Head, Netlist
 from bitlogic.export.samples import InputKind, Samples
 from bitlogic.export.targets.amaranth import AmaranthOptions, emit, run
 from bitlogic.export.targets.amaranth_layout import MAX_BLOCK_LUTS
-from tests.nets import DEGENERATE, random_netlist, samples_for
+from tests.nets import DEGENERATE, random_netlist, samples_for, with_weights
 
 FILE = "bitlogic_net.py"
 
@@ -77,6 +77,14 @@ def _bits_text(netlist: Netlist) -> str:
     return text_of(emit(netlist, AmaranthOptions(input=InputKind.BITS)))
 
 
+@pytest.mark.parametrize(("pipeline", "latency"), [(0, 0), (1, 6), (2, 5)])
+def test_a_head_with_weights_runs_clocked_and_takes_one_cycle_more(pipeline: int, latency: int) -> None:
+    netlist = with_weights(random_netlist(pipeline, num_classes=4), pipeline)
+    options = AmaranthOptions(pipeline=pipeline)
+    assert emit(netlist, options).manifest["latency_cycles"] == latency
+    assert_runs_like_evaluate(netlist, options, samples_for(netlist, InputKind.X, num=40))
+
+
 @pytest.mark.parametrize(("pipeline", "kind", "latency"), [(0, "x", 0), (1, "x", 5), (2, "x", 4), (1, "bits", 4)])
 def test_the_manifest_gives_the_latency_and_the_class(pipeline: int, kind: str, latency: int) -> None:
     manifest = emit(random_netlist(0), AmaranthOptions(input=InputKind(kind), pipeline=pipeline)).manifest
@@ -118,6 +126,8 @@ EDITS = {
     "pin": (r"w\[0\]\[0\] & w\[0\]\[1\]", "w[0][2] & w[0][1]"),
     "threshold": (r"(_COMPARATORS = \[\n    )\(0, \d+\)", r"\1(0, 255)"),
     "output": (r"\*w\[1\]\[0:3\]", "*w[1][1:4]"),
+    "weight": (r"self\.sums\[1\] \* -3", "self.sums[1] * 3"),
+    "group": (r"self\.sums\[1\] \* -3", "self.sums[0] * -3"),
 }
 
 
@@ -127,7 +137,7 @@ def and_netlist() -> Netlist:
     pins = np.array([[2, 3], [3, 4], [4, 5], [5, 6]], dtype=np.int32)
     tables = np.array([0b1000, 0b0110, 0b1110, 0b0111], dtype=np.uint64)
     outputs = np.array([20, 21, 22, 23, 22, 21], dtype=np.int32)
-    return Netlist(base.num_inputs, tables, pins, outputs, Head(2), base.encoder)
+    return Netlist(base.num_inputs, tables, pins, outputs, Head(2, weights=np.array([[2, 5], [-3, 1]])), base.encoder)
 
 
 @pytest.mark.parametrize("edit", EDITS)

@@ -19,8 +19,9 @@ from bitlogic.export.samples import InputKind, Result, Samples
 from bitlogic.export.targets.c import COptions, emit, run
 from bitlogic.export.targets.c_build import WARNINGS
 from bitlogic.export.targets.c_encoder import float_literal
+from bitlogic.export.targets.c_head import integer_literal
 from bitlogic.export.targets.c_layout import lay_out
-from tests.nets import AND, DEGENERATE, XOR, bits_netlist, random_netlist, samples_for
+from tests.nets import AND, DEGENERATE, XOR, bits_netlist, random_netlist, samples_for, with_weights
 
 BITS = COptions(input=InputKind.BITS)
 CC = shlex.split(os.environ.get("CC", "cc"))
@@ -100,6 +101,10 @@ def test_a_float_threshold_is_written_exactly() -> None:
     assert float_literal(np.float32(np.inf)) == "1.0f / 0.0f"
 
 
+def test_the_lowest_int32_is_written_without_a_constant_beyond_int32() -> None:
+    assert [integer_literal(value) for value in (7, 0, -7, -(2**31))] == ["7", "0", "(-7)", "(-2147483647 - 1)"]
+
+
 @pytest.mark.parametrize("prefix", ["int", "restrict", "class", "1net", "my-net", "", "_net", "a b", "net\n", "stdint"])
 def test_a_prefix_that_c_cannot_use_is_refused(prefix: str) -> None:
     with pytest.raises(OptionError, match="--prefix"):
@@ -157,6 +162,25 @@ def test_sums_of_every_width_agree_between_one_and_64_samples(num_outputs: int) 
     netlist = bits_netlist(9, [], [], rng.integers(0, 11, size=2 * num_outputs).tolist(), 2)
     samples = samples_for(netlist, InputKind.BITS)
     assert_equal(run(emit(netlist, BITS), samples), evaluate(netlist, samples))
+
+
+@pytest.mark.cc
+def test_the_product_has_no_undefined_behaviour(tmp_path: Path) -> None:
+    netlist = with_weights(random_netlist(1, num_classes=4), 0, low=-32768, high=32767)
+    objects = compile_sources(
+        emit(netlist, BITS), tmp_path / "out", "-O1", "-fsanitize=undefined", "-Wmissing-prototypes"
+    )
+    (tmp_path / "main.c").write_text(
+        "#include <stdio.h>\n#include <bitlogic_net.h>\n"
+        "int main(void) {\n    uint64_t bits[1] = {UINT64_C(0x15a5a)};\n    int32_t scores[4], i;\n"
+        "    bitlogic_net_scores_bits(bits, scores);\n"
+        '    for (i = 0; i < 4; i++) printf("%ld ", (long)scores[i]);\n    return 0;\n}\n'
+    )
+    command = [*CC, "-fsanitize=undefined", "-fno-sanitize-recover", "-Iout/include", "main.c", *map(str, objects)]
+    subprocess.run([*command, "-o", "main"], cwd=tmp_path, check=True, timeout=60)
+    printed = subprocess.check_output([str(tmp_path / "main")], text=True, timeout=60)
+    sample = Samples(InputKind.BITS, (np.array([[0x15A5A]]) >> np.arange(18) & 1).astype(np.uint8))
+    assert list(map(int, printed.split())) == evaluate(netlist, sample).scores[0].tolist()
 
 
 @pytest.mark.cc

@@ -1,5 +1,6 @@
 """The packed target's own promises; what all targets share is in test_targets.py."""
 
+import json
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +17,7 @@ from bitlogic.export.netlist import Netlist
 from bitlogic.export.npz import npz_arrays, npz_bytes
 from bitlogic.export.samples import InputKind, Samples
 from bitlogic.export.targets.packed import PackedOptions, emit, load, run
-from tests.nets import DEGENERATE, random_netlist, samples_for
+from tests.nets import DEGENERATE, random_netlist, samples_for, with_weights
 
 FILE = "bitlogic_net.npz"
 
@@ -130,6 +131,23 @@ def flipped_in_netlist(change: Any, netlist: Netlist, index: int) -> Netlist:
     return replace(netlist, tables=arrays["tables"], pins=arrays["pins"], encoder=encoder)
 
 
+def test_a_flipped_weight_in_the_file_changes_the_result_as_evaluate_says() -> None:
+    netlist = with_weights(random_netlist(11), 0)
+    samples = samples_for(netlist, InputKind.X)
+    assert netlist.head.weights is not None
+    weights = netlist.head.weights.copy()
+    weights[2, 1] ^= 4
+    changed = replace(netlist, head=replace(netlist.head, weights=weights))
+    assert (evaluate(changed, samples).scores != evaluate(netlist, samples).scores).any()
+    assert_runs_like(with_arrays(emit(netlist), weights=weights), changed, samples)
+
+
+def test_a_file_without_weights_is_written_in_the_version_that_older_readers_know() -> None:
+    for netlist, version in ((random_netlist(0), 1), (with_weights(random_netlist(0), 0), 2)):
+        header = json.loads(arrays_of(emit(netlist))["header"].tobytes())
+        assert header["version"] == version
+
+
 @pytest.mark.parametrize("change", [flipped_table_bit, moved_pin, moved_threshold])
 def test_a_change_in_the_file_that_matters_changes_the_result(change: Any) -> None:
     netlist = random_netlist(11, widths=(20,))
@@ -164,6 +182,9 @@ def test_a_change_in_the_file_that_matters_changes_the_result(change: Any) -> No
         ({"features": np.full(18, 6, np.int32)}, "feature"),
         ({"thresholds": np.full(18, np.nan, np.float32)}, "NaN"),
         ({"thresholds": np.zeros(17, np.float32)}, "comparators"),
+        ({"weights": np.zeros((4, 3), np.int32)}, "weights"),
+        ({"weights": np.zeros((4, 4), np.int64)}, "weights has dtype"),
+        ({"weights": np.full((4, 4), 1 << 20, np.int32)}, "weight"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -14,7 +14,7 @@ from bitlogic.export.netlist import Netlist
 from bitlogic.export.passes import optimize
 from bitlogic.export.samples import InputKind, Samples
 from bitlogic.export.targets import TARGETS
-from tests.nets import DEGENERATE, random_netlist, samples_for
+from tests.nets import DEGENERATE, random_netlist, samples_for, with_weights
 
 TOOL_OF = {"verilog": pytest.mark.sim, "c": pytest.mark.cc}
 EVERY_TARGET = [pytest.param(name, marks=TOOL_OF.get(name, ())) for name in TARGETS]
@@ -53,6 +53,16 @@ def test_a_random_netlist_runs_like_evaluate_from_bits(target: str, seed: int) -
     assert_runs_like_evaluate(target, random_netlist(seed), InputKind.BITS, seed=seed)
 
 
+@pytest.mark.parametrize(
+    ("num_classes", "low", "high"), [(1, -128, 127), (2, -2, 1), (4, -32768, 32767), (10, -128, 127)]
+)
+@pytest.mark.parametrize("target", EVERY_TARGET)
+def test_a_head_with_weights_runs_like_evaluate(target: str, num_classes: int, low: int, high: int) -> None:
+    netlist = with_weights(random_netlist(num_classes, num_classes=num_classes, widths=(40, 50)), 3, low=low, high=high)
+    assert_runs_like_evaluate(target, netlist, InputKind.X, num=70)
+    assert_runs_like_evaluate(target, netlist, InputKind.BITS, num=70)
+
+
 @pytest.mark.parametrize("target", EVERY_TARGET)
 def test_wide_integers_and_one_class_run_like_evaluate(target: str) -> None:
     netlist = random_netlist(7, input_bits=12, num_classes=1, num_features=3)
@@ -74,6 +84,19 @@ def test_the_manifest_says_what_a_reader_needs(target: str) -> None:
     assert manifest["netlist"]["digest"] == netlist.digest()
     assert manifest["input"]["encoder"]["integer_thresholds"] == netlist.encoder.integer_thresholds.tolist()  # type: ignore[union-attr]
     assert manifest["output"]["tau"] == netlist.head.tau
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_manifest_gives_the_host_the_float_scores(target: str) -> None:
+    netlist = with_weights(random_netlist(3), 3)
+    assert netlist.head.weights is not None
+    for emitted in (netlist, random_netlist(3)):
+        output = json.loads(emit(target, emitted, InputKind.X).manifest_bytes())["output"]
+        assert output["float_score"].startswith("scale * score / tau + beta")
+        assert (output["scale"], output["tau"], output["beta"]) == (emitted.head.scale, 1.5, 0.25)
+        assert (output["score_min"], output["score_max"]) == emitted.score_range
+        assert output["score_signed"] == (emitted is netlist)
+        assert output.get("weights") == (netlist.head.weights.tolist() if emitted is netlist else None)
 
 
 def test_the_manifest_has_words_for_infinite_thresholds() -> None:

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from bitlogic.errors import FormatError
 from bitlogic.export.artifacts import Artifacts
@@ -18,6 +20,7 @@ from bitlogic.export.targets import TARGETS
 from bitlogic.export.trace import trace
 from bitlogic.export.vectors import VECTORS, Vectors
 from bitlogic.export.verify import Difference, compare, contents, verify
+from bitlogic.heads import GroupedDSP
 from tests.models import bits_model, small_model
 from tests.test_targets import EVERY_TARGET
 
@@ -27,6 +30,14 @@ REFERENCES = {"PackedLogicNet": packed_reference(MODEL), "model.eval()": eval_re
 
 def exported(target: str) -> Artifacts:
     return export(extract(MODEL), target, reference=REFERENCES["PackedLogicNet"])
+
+
+def weighted_model(seed: int = 3) -> nn.Sequential:
+    """`MODEL` with random weights in its head."""
+    head = GroupedDSP(5, tau=2.0, beta=0.5)
+    with torch.no_grad():
+        head.weight.copy_(torch.randn(5, 5, generator=torch.Generator().manual_seed(seed)))
+    return nn.Sequential(*list(small_model(seed))[:-1], head).eval()
 
 
 def flip_table_bit(netlist: Netlist, place: int) -> Netlist:
@@ -96,6 +107,27 @@ def test_one_flip_in_the_emitted_files_makes_the_target_fail(target: str, flip: 
     vectors, netlist, extracted = contents(tampered)
     found = trace(tampered, netlist, extracted, vectors.inputs.samples, None)
     assert found is not None and "edited after the export" in found.where
+
+
+@pytest.mark.parametrize("target", EVERY_TARGET)
+def test_an_export_with_weights_verifies_and_a_flipped_weight_fails(target: str) -> None:
+    model = weighted_model()
+    references = {"PackedLogicNet": packed_reference(model), "model.eval()": eval_reference(model)}
+    artifacts = export(extract(model), target, reference=references["PackedLogicNet"])
+    report = verify(artifacts, references=references)
+    assert report.holds
+    assert (Vectors.from_bytes(artifacts.files[VECTORS]).expected.scores < 0).any()
+    netlist = Netlist.from_bytes(artifacts.files[NETLIST])
+    assert netlist.head.weights is not None
+    weights = netlist.head.weights.copy()
+    weights[3, 1] ^= 1
+    changed = replace(netlist, head=replace(netlist.head, weights=weights))
+    assert changed.score_range == netlist.score_range, "only the weight itself differs in the files"
+    edited = TARGETS[target].emit(changed, TARGETS[target].options()).files
+    tampered = replace(artifacts, files={**artifacts.files, **edited})
+    (check,) = [check for check in verify(tampered).checks if not check.holds]
+    assert check.name == target
+    assert check.first is not None and check.first.output == "score 1"
 
 
 @pytest.mark.parametrize("target", EVERY_TARGET)

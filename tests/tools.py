@@ -28,6 +28,7 @@ TOOLS: dict[str, tuple[str, Callable[[], bool]]] = {
     "formal": ("aigverse", _module("aigverse")),
     "data": ("scikit-learn", _module("sklearn")),
     "mnist": ("the MNIST files ($BITLOGIC_MNIST)", lambda: bool(os.environ.get("BITLOGIC_MNIST"))),
+    "interop": ("torchlogix", _module("torchlogix")),
     "cuda": ("a CUDA device", torch.cuda.is_available),
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from bitlogic.connections.wiring import Wiring, gather
+from bitlogic.sampling import check_temperature
 
 
 class Connections(nn.Module, ABC):
@@ -29,7 +30,11 @@ class Connections(nn.Module, ABC):
 
     @abstractmethod
     def draw(self) -> Wiring:
-        """The choice of inputs for one training forward, with the road back for its gradient."""
+        """The choice of inputs for one training forward, with what its gradient needs."""
+
+    def update_temperature(self, temperature: float) -> None:
+        """Sets the softness of the choice; ValueError unless finite and positive; fixed connections have none."""
+        check_temperature(temperature)
 
     @abstractmethod
     def get_config(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bitlogic.connections.base import Connections
 from bitlogic.connections.routing import Routing, stored_method
-from bitlogic.connections.wiring import Wiring, scatter_sum
+from bitlogic.connections.wiring import Wiring
 
 
 class FixedDenseConnections(Connections):
@@ -48,7 +48,7 @@ class FixedDenseConnections(Connections):
         return self.indices.clone()
 
     def draw(self) -> Wiring:
-        return Wiring(self.indices, None, self._pull_back)
+        return Wiring(self.indices)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -56,12 +56,3 @@ class FixedDenseConnections(Connections):
             "num_groups": self._num_groups,
             "group_bias": self._group_bias,
         }
-
-    def _pull_back(
-        self, signals: Tensor, weights: Tensor | None, grad: Tensor, needs_signals: bool, needs_weights: bool
-    ) -> tuple[Tensor | None, Tensor | None]:
-        if not needs_signals:
-            return None, None
-        targets = self.indices.reshape(-1)
-        slots = torch.arange(targets.numel(), device=targets.device)
-        return scatter_sum(grad.flatten(0, 1), slots, targets, signals.shape[0], None).to(signals.dtype), None

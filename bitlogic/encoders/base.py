@@ -3,59 +3,35 @@
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
+from bitlogic.encoders.comparators import Comparators, frozen
 from bitlogic.encoders.grid import quantize, snap_upwards
-
-_FLOAT_BUFFERS = ("thresholds", "input_min", "input_max")
-_BUFFERS = (*_FLOAT_BUFFERS, "integer_thresholds", "input_sizes")
+from bitlogic.encoders.state import FittedState
 
 
-@dataclass(frozen=True)
-class Comparators:
-    """An encoder flattened: output bit j of a sample is `x[features[j]] > thresholds[j]`.
-
-    With a grid it is equally `q(x)[features[j]] > integer_thresholds[j]`. Features and bits count in C order of one
-    sample without its batch axis. The arrays are read-only.
-    """
-
-    features: NDArray[np.int32]  # (num_bits_total,)
-    thresholds: NDArray[np.float32]  # (num_bits_total,)
-    integer_thresholds: NDArray[np.int32] | None  # (num_bits_total,), None without a grid
-    input_min: NDArray[np.float32]  # (num_features,)
-    input_max: NDArray[np.float32]  # (num_features,)
-    input_bits: int  # 0: no grid
-    input_shape: tuple[int, ...]  # of one sample
-
-
-class Encoder(nn.Module, ABC):
-    """Turns each value into `num_bits` bits, bit b being `x > threshold b`, thresholds ascending in b.
+class Encoder(FittedState, ABC):
+    """Turns each value into `num_bits` bits; unless a class says otherwise bit b is `x > threshold b`, ascending in b.
 
     An axis of A values becomes A * num_bits wide, value c's bit b at c * num_bits + b. The output has the input's dtype
-    where that is a floating one, else float32, so that layers after it train. Comparisons are made in float32 whatever
-    the input's dtype; NaN encodes as the smallest value seen in `fit`.
+    where that is a floating one, else float32, so that layers after it train. In memory the samples of one bit stand
+    together, which is how the layers read it. Comparisons are made in float32 whatever the input's dtype; NaN encodes
+    as the smallest value seen in `fit`.
 
     Args:
-        num_bits: thresholds for each value, at least 1.
+        num_bits: output bits for each value, at least 1.
         encode_axis: the axis that widens; not the batch axis.
         fit_axes: the axes whose positions keep thresholds of their own; over all others, the batch axis always among
             them, the values are pooled.
         input_bits: width of the integers that hardware reads, 0 to 16. When it is not 0, `fit` snaps the thresholds to
             the grid of `bitlogic.encoders.grid`, so that comparing floats and comparing grid integers give equal bits.
     """
-
-    thresholds: Tensor | None  # float32 (*sizes, num_bits), sizes 1 where pooled, batch axis left out
-    integer_thresholds: Tensor | None  # int32, same shape; None without a grid
-    input_min: Tensor | None  # float32 sizes
-    input_max: Tensor | None  # float32 sizes
-    input_sizes: Tensor | None  # int64, the shape of one sample
 
     def __init__(
         self, num_bits: int, encode_axis: int = 1, fit_axes: Sequence[int] = (1,), input_bits: int = 8
@@ -69,12 +45,15 @@ class Encoder(nn.Module, ABC):
         self.encode_axis = int(encode_axis)
         self.fit_axes = tuple(int(axis) for axis in fit_axes)
         self.input_bits = int(input_bits)
-        for name in _BUFFERS:
-            self.register_buffer(name, None)
 
     @abstractmethod
     def choose_thresholds(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The ascending thresholds, float32 (num_bits,), for one pool of finite values that are not all equal."""
+        """The ascending thresholds, float32 (num_thresholds,), for one pool of finite values, not all equal."""
+
+    @property
+    def num_thresholds(self) -> int:
+        """Comparators of each value."""
+        return self.num_bits
 
     def fit(self, x: Tensor) -> Self:
         """Choose the thresholds from samples (batch, ...) and return the encoder; fitting again replaces them.
@@ -91,39 +70,22 @@ class Encoder(nn.Module, ABC):
             raise ValueError(
                 f"cannot fit {type(self).__name__}: the samples hold NaN or values that are infinite in float32"
             )
-        kept = [axis for axis in range(1, x.ndim) if axis in self._positive(self.fit_axes, x.ndim)]
+        kept = self._kept_axes(x.ndim)
         pooled = [axis for axis in range(x.ndim) if axis not in kept]
-        sizes = [x.shape[axis] if axis in kept else 1 for axis in range(1, x.ndim)]
-        pools = samples.permute(*kept, *pooled).reshape(math.prod(sizes), -1)
-        input_min, input_max = pools.amin(1), pools.amax(1)
-        if not bool(torch.isfinite(input_max - input_min).all()):
-            raise ValueError(f"cannot fit {type(self).__name__}: input_max - input_min overflows float32")
-
-        # A constant feature says nothing: its bits are 0 for every input.
-        thresholds = torch.full((len(pools), self.num_bits), torch.inf)
-        for index in (input_max > input_min).nonzero().flatten().tolist():
-            thresholds[index] = torch.from_numpy(self.choose_thresholds(pools[index].numpy()))
-        integers = None
-        if self.input_bits > 0:
-            thresholds, integers = snap_upwards(thresholds, input_min[:, None], input_max[:, None], self.input_bits)
-        self._warn_of_coincident(thresholds)
-
-        self.thresholds = thresholds.reshape(*sizes, self.num_bits).to(x.device)
-        self.integer_thresholds = None
-        if integers is not None:
-            self.integer_thresholds = integers.reshape(*sizes, self.num_bits).to(x.device)
-        self.input_min = input_min.reshape(sizes).to(x.device)
-        self.input_max = input_max.reshape(sizes).to(x.device)
+        pools = samples.permute(*kept, *pooled).reshape(math.prod(x.shape[axis] for axis in kept), -1)
+        sizes = self._sizes_of(tuple(x.shape))
+        low, high = self._range_of(pools)
+        self._settle(self._thresholds_of(pools, low, high), low, high, sizes, x.device)
         self.input_sizes = torch.tensor(x.shape[1:], dtype=torch.int64, device=x.device)
         return self
 
     def forward(self, x: Tensor) -> Tensor:
         """The bits of a batch as 0.0 and 1.0, without a gradient."""
-        return self._compare(x, x.dtype if x.is_floating_point() else torch.float32)
+        return self._discrete(x, x.dtype if x.is_floating_point() else torch.float32)
 
     def bits(self, x: Tensor) -> Tensor:
-        """The same bits as bool, for readers that pack them."""
-        return self._compare(x, torch.bool)
+        """The same bits as bool, one sample after the other in memory, for readers that pack them."""
+        return self._discrete(x, torch.bool, batch_last=False)
 
     def quantize(self, x: Tensor) -> Tensor:
         """The integers that hardware gets for a batch, int32 of the shape of x, in 0 .. 2**input_bits - 1.
@@ -132,29 +94,25 @@ class Encoder(nn.Module, ABC):
             RuntimeError: the encoder is not fitted.
             ValueError: `input_bits` is 0, so that there is no grid, or x has another shape than the fitted samples.
         """
-        _, input_min, input_max, _ = self._fitted()
+        _, input_min, input_max = self._fitted()
         if self.input_bits == 0:
             raise ValueError(f"{type(self).__name__} has input_bits=0, so that it has no integer form")
         self._check_input(x)
-        return quantize(x.detach().to(torch.float32), input_min, input_max, self.input_bits)
+        low, high = self._placed(input_min, x.ndim), self._placed(input_max, x.ndim)
+        return quantize(x.detach().to(torch.float32), low, high, self.input_bits)
 
     def comparators(self) -> Comparators:
         """The encoder as flat arrays for one sample of the shape it was fitted on."""
-        thresholds, input_min, input_max, input_sizes = self._fitted()
-        shape = tuple(input_sizes.tolist())
-        axis = self._positive([self.encode_axis], len(shape) + 1)[0] - 1
-        features = np.arange(math.prod(shape), dtype=np.int32).reshape(*shape, 1)
-
-        def of_bits(values: NDArray[Any]) -> NDArray[Any]:
-            return _frozen(np.moveaxis(np.broadcast_to(values, (*shape, self.num_bits)), -1, axis + 1))
-
-        integers = self.integer_thresholds
+        thresholds, integers = self._frozen_thresholds()
+        shape = self._sample_shape()
+        features = torch.arange(math.prod(shape), dtype=torch.int32).reshape(*shape, 1)
+        low, high = self._fitted()[1:]
         return Comparators(
-            features=of_bits(features),
-            thresholds=of_bits(thresholds.cpu().numpy()),
-            integer_thresholds=None if integers is None else of_bits(integers.cpu().numpy()),
-            input_min=_frozen(np.broadcast_to(input_min.cpu().numpy(), shape)),
-            input_max=_frozen(np.broadcast_to(input_max.cpu().numpy(), shape)),
+            features=self._flat(features, self.num_thresholds),
+            thresholds=self._flat(thresholds, self.num_thresholds),
+            integer_thresholds=None if integers is None else self._flat(integers, self.num_thresholds),
+            input_min=self._flat(low[..., None], 1),
+            input_max=self._flat(high[..., None], 1),
             input_bits=self.input_bits,
             input_shape=shape,
         )
@@ -162,7 +120,7 @@ class Encoder(nn.Module, ABC):
     @property
     def num_outputs(self) -> int:
         """The bits of one sample of the fitted shape."""
-        return int(math.prod(self._fitted()[3].tolist())) * self.num_bits
+        return math.prod(self._sample_shape()) * self.num_bits
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's keywords, JSON-able; `load_state_dict` brings what `fit` chose."""
@@ -177,23 +135,109 @@ class Encoder(nn.Module, ABC):
         state = "not fitted" if self.thresholds is None else "fitted"
         return ", ".join(f"{name}={value}" for name, value in self.get_config().items()) + f", {state}"
 
-    def _compare(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+    def _thresholds_of(self, pools: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        """float32 (num_pools, num_thresholds). A constant pool says nothing: its bits are 0 for every input."""
+        thresholds = torch.full((len(pools), self.num_thresholds), torch.inf)
+        for index in (high > low).nonzero().flatten().tolist():
+            thresholds[index] = torch.from_numpy(self.choose_thresholds(pools[index].numpy()))
+        return thresholds
+
+    def _range_of(self, pools: Tensor) -> tuple[Tensor, Tensor]:
+        low, high = pools.amin(1), pools.amax(1)
+        if not bool(torch.isfinite(high - low).all()):
+            raise ValueError(f"cannot fit {type(self).__name__}: input_max - input_min overflows float32")
+        return low, high
+
+    def _settle(
+        self, thresholds: Tensor, low: Tensor, high: Tensor, sizes: tuple[int, ...], device: torch.device | None = None
+    ) -> None:
+        """Snap the thresholds (num_pools, num_thresholds) to the grid and keep all of it as the fitted state."""
+        thresholds, integers = self._snap(thresholds, low[:, None], high[:, None])
+        self._warn_of_coincident(thresholds)
+        self.keep("thresholds", thresholds.reshape(*sizes, self.num_thresholds).to(device))
+        self.integer_thresholds = None
+        if integers is not None:
+            self.keep("integer_thresholds", integers.reshape(*sizes, self.num_thresholds).to(device))
+        self.keep("input_min", low.reshape(sizes).to(device))
+        self.keep("input_max", high.reshape(sizes).to(device))
+
+    def _snap(self, thresholds: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor | None]:
+        if self.input_bits == 0:
+            return thresholds, None
+        return snap_upwards(thresholds, low, high, self.input_bits)
+
+    def _frozen_thresholds(self) -> tuple[Tensor, Tensor | None]:
+        """The thresholds that evaluation compares with, and their integers where there is a grid."""
+        return self._fitted()[0], self.integer_thresholds
+
+    def _discrete(self, x: Tensor, dtype: torch.dtype, *, batch_last: bool = True) -> Tensor:
+        """The bits of a batch, with the samples of one bit together in memory or the bits of one sample."""
+        values, thresholds = self._compared(x.detach(), batch_last)
+        if torch.compiler.is_compiling():
+            return self._join(torch.gt(values, thresholds).to(dtype), batch_last)
+        # Writing the comparison straight into the wanted dtype saves a pass over the widest tensor of the network.
+        shape = torch.broadcast_tensors(values, thresholds)[0].shape  # type: ignore[no-untyped-call]
+        bits = torch.empty(shape, dtype=dtype, device=x.device)
+        return self._join(torch.gt(values, thresholds, out=bits), batch_last)
+
+    def _compared(self, x: Tensor, batch_last: bool) -> tuple[Tensor, Tensor]:
+        """What stands to the left and to the right of > in evaluation, arranged."""
         thresholds = self._fitted()[0]
         self._check_input(x)
-        axis = self._positive([self.encode_axis], x.ndim)[0]
-        values = x.detach().to(torch.float32).unsqueeze(axis + 1)
-        shape = (*values.shape[: axis + 1], self.num_bits, *values.shape[axis + 2 :])
-        # Writing the comparison straight into the wanted dtype saves a pass over the widest tensor of the network.
-        bits = torch.empty(shape, dtype=dtype, device=x.device)
-        torch.gt(values, thresholds.movedim(-1, axis), out=bits)
-        return bits.flatten(axis, axis + 1)
+        return self._arranged(x.to(torch.float32), thresholds, batch_last)
 
-    def _fitted(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        thresholds, input_min = self.thresholds, self.input_min
-        input_max, input_sizes = self.input_max, self.input_sizes
-        if thresholds is None or input_min is None or input_max is None or input_sizes is None:
+    def _arranged(self, values: Tensor, thresholds: Tensor, batch_last: bool) -> tuple[Tensor, Tensor]:
+        """Values with an axis for the thresholds behind the one that widens, and thresholds that broadcast with them.
+
+        With `batch_last` the batch axis has moved to the end: transposing the values is cheaper than their bits.
+        """
+        axis = self._widened(values.ndim)
+        placed = self._placed(thresholds, values.ndim).movedim(-1, axis)
+        if not batch_last:
+            return values.unsqueeze(axis + 1), placed
+        return values.movedim(0, -1).contiguous().unsqueeze(axis), placed.unsqueeze(-1)
+
+    def _join(self, bits: Tensor, batch_last: bool) -> Tensor:
+        """The widened axis and the thresholds' axis made one, batch axis first."""
+        first = self._widened(bits.ndim - 1) - int(batch_last)
+        bits = bits.flatten(first, first + 1)
+        return bits.movedim(-1, 0) if batch_last else bits
+
+    def _fitted(self) -> tuple[Tensor, Tensor, Tensor]:
+        thresholds, input_min, input_max = self.thresholds, self.input_min, self.input_max
+        if thresholds is None or input_min is None or input_max is None:
             raise RuntimeError(f"{type(self).__name__} is not fitted; call fit(samples) first")
-        return thresholds, input_min, input_max, input_sizes
+        return thresholds, input_min, input_max
+
+    def _sample_shape(self) -> tuple[int, ...]:
+        self._fitted()
+        if self.input_sizes is None:
+            raise RuntimeError(f"{type(self).__name__} has not seen the shape of a sample; call fit(samples) first")
+        return tuple(self.input_sizes.tolist())
+
+    def _flat(self, values: Tensor, width: int) -> NDArray[Any]:
+        """Values (..., width) of the fitted sizes, or of one sample, for each of a sample's values, in output order."""
+        shape = self._sample_shape()
+        axis = self._widened(len(shape) + 1)
+        if values.shape[:-1] != shape:
+            values = self._placed(values, len(shape) + 1)
+        return frozen(values.detach().cpu().expand(*shape, width).movedim(-1, axis).numpy()).reshape(-1)
+
+    def _kept_axes(self, ndim: int) -> list[int]:
+        """The axes of an input, ascending and never 0, whose positions keep thresholds of their own."""
+        return sorted({axis % ndim for axis in self.fit_axes})
+
+    def _sizes_of(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape in which `input_min` is kept for an input of that shape."""
+        kept = self._kept_axes(len(shape))
+        return tuple(size if axis in kept else 1 for axis, size in enumerate(shape) if axis)
+
+    def _placed(self, values: Tensor, ndim: int) -> Tensor:
+        """Values of the fitted sizes, with or without an axis behind, so that they broadcast with a sample's axes."""
+        return values
+
+    def _widened(self, ndim: int) -> int:
+        return self.encode_axis % ndim
 
     def _check_axes(self, ndim: int) -> None:
         for name, axes in (("encode_axis", (self.encode_axis,)), ("fit_axes", self.fit_axes)):
@@ -205,14 +249,10 @@ class Encoder(nn.Module, ABC):
 
     def _check_input(self, x: Tensor) -> None:
         sizes = self._fitted()[1].shape
-        kept = self._positive(self.fit_axes, len(sizes) + 1)
+        kept = self._kept_axes(len(sizes) + 1)
         if x.ndim != len(sizes) + 1 or any(x.shape[axis] != sizes[axis - 1] for axis in kept):
             wanted = ["batch", *(str(size) if axis in kept else "any" for axis, size in enumerate(sizes, 1))]
             raise ValueError(f"{type(self).__name__} takes ({', '.join(wanted)}), not {tuple(x.shape)}")
-
-    @staticmethod
-    def _positive(axes: Sequence[int], ndim: int) -> list[int]:
-        return [axis % ndim for axis in axes]
 
     def _warn_of_coincident(self, thresholds: Tensor) -> None:
         coincident = int((thresholds[:, 1:] == thresholds[:, :-1]).sum())
@@ -220,46 +260,13 @@ class Encoder(nn.Module, ABC):
             warnings.warn(
                 f"{type(self).__name__}: {coincident} of {thresholds.numel()} thresholds coincide with the one below, "
                 "so that their bits say nothing new",
-                stacklevel=3,
+                stacklevel=4,
             )
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        # half() and bfloat16() would round the thresholds off their grid boundaries; only the device may change.
-        before = {name: getattr(self, name) for name in _FLOAT_BUFFERS}
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        for name, value in before.items():
-            if value is not None and getattr(self, name).dtype != value.dtype:
-                setattr(self, name, value.to(getattr(self, name).device))
-        return self
+    def _refuses(self, name: str, value: Tensor) -> str | None:
+        if name == "thresholds" and value.shape[-1] != self.num_thresholds:
+            return f"{name} has {value.shape[-1]} thresholds for each value, not {self.num_thresholds}"
+        return None
 
-    def _load_from_state_dict(
-        self,
-        state_dict: Mapping[str, Any],
-        prefix: str,
-        local_metadata: dict[str, Any],
-        strict: bool,
-        missing_keys: list[str],
-        unexpected_keys: list[str],
-        error_msgs: list[str],
-    ) -> None:
-        # The shapes are known only after a fit, so the buffers take those of the file before torch compares them.
-        thresholds = state_dict.get(prefix + "thresholds")
-        if thresholds is not None and thresholds.shape[-1] != self.num_bits:
-            error_msgs.append(f"{prefix}thresholds has {thresholds.shape[-1]} bits, not {self.num_bits}")
-            return
-        for name in _BUFFERS:
-            value = state_dict.get(prefix + name)
-            if value is None or (name == "integer_thresholds" and self.input_bits == 0):
-                continue
-            own = getattr(self, name)
-            if own is None or own.shape != value.shape:
-                setattr(self, name, torch.empty_like(value))
-        super()._load_from_state_dict(
-            state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
-        )
-
-
-def _frozen(values: NDArray[Any]) -> NDArray[Any]:
-    flat = np.ascontiguousarray(values).reshape(-1).copy()
-    flat.flags.writeable = False
-    return flat
+    def _takes(self, name: str) -> bool:
+        return name != "integer_thresholds" or self.input_bits > 0

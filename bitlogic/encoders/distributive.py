@@ -33,11 +33,14 @@ class DistributiveThermometer(Encoder):
         self.distinct = bool(distinct)
 
     def choose_thresholds(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        if self.distinct:
-            values = values[values > values.min()]
-        places = [len(values) * i // (self.num_bits + 1) for i in range(1, self.num_bits + 1)]
-        chosen: NDArray[np.float32] = np.partition(values, sorted(set(places)))[places]
-        return chosen
+        return quantile_thresholds(values[values > values.min()] if self.distinct else values, self.num_bits)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "distinct": self.distinct}
+
+
+def quantile_thresholds(values: NDArray[np.float32], num_thresholds: int) -> NDArray[np.float32]:
+    """float32 (num_thresholds,), ascending values that split all of them into parts of equal size."""
+    places = [len(values) * i // (num_thresholds + 1) for i in range(1, num_thresholds + 1)]
+    chosen: NDArray[np.float32] = np.partition(values, sorted(set(places)))[places]
+    return chosen

@@ -59,6 +59,19 @@ def snap_upwards(thresholds: Tensor, input_min: Tensor, input_max: Tensor, input
     return torch.where(integers == top, torch.inf, _from_order(low)), integers
 
 
+def cell_end(integers: Tensor, input_min: Tensor, input_max: Tensor, input_bits: int) -> Tensor:
+    """Where the grid's step from an integer to the next one is, float32, up to rounding; `snap_upwards` is exact.
+
+    Args:
+        integers: any numbers in 0 .. 2**input_bits - 1.
+        input_min: float32, broadcasts with the integers.
+        input_max: float32, broadcasts with the integers.
+        input_bits: 1 to 16.
+    """
+    ends: Tensor = input_min + (integers.to(torch.float32) + 0.5) / (2**input_bits - 1) * (input_max - input_min)
+    return ends
+
+
 def _order(values: Tensor) -> Tensor:
     """The rank of each float32 among all of them, int64: -0.0 is -1, 0.0 is 0, neighbours differ by 1."""
     bits = values.contiguous().view(torch.int32).to(torch.int64)

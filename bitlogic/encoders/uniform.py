@@ -13,6 +13,10 @@ class Thermometer(Encoder):
     """
 
     def choose_thresholds(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        low, high = float(values.min()), float(values.max())
-        steps = np.arange(1, self.num_bits + 1, dtype=np.float64)
-        return (low + steps * (high - low) / (self.num_bits + 1)).astype(np.float32)
+        return uniform_thresholds(float(values.min()), float(values.max()), self.num_bits)
+
+
+def uniform_thresholds(low: float, high: float, num_thresholds: int) -> NDArray[np.float32]:
+    """float32 (num_thresholds,), at equal distances from each other and from low and high."""
+    steps = np.arange(1, num_thresholds + 1, dtype=np.float64)
+    return (low + steps * (high - low) / (num_thresholds + 1)).astype(np.float32)

@@ -3,11 +3,13 @@
 from typing import Any
 
 from bitlogic.heads.base import Head as Head
+from bitlogic.heads.grouped_dsp import GroupedDSP as GroupedDSP
 from bitlogic.heads.groupsum import GroupSum as GroupSum
 from bitlogic.keywords import look_up, own_keywords
 
 HEADS: dict[str, type[Head]] = {
     "groupsum": GroupSum,
+    "grouped_dsp": GroupedDSP,
 }
 
 

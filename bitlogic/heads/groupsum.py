@@ -1,8 +1,5 @@
 """GroupSum: a class's score is the number of ones in its group of outputs."""
 
-import math
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -21,39 +18,14 @@ class GroupSum(Head):
         beta: added to every float score.
 
     Raises:
-        ValueError: ``k`` < 1, ``tau`` not finite and positive, ``beta`` not finite; in the calls, a last dimension
-            that is not a multiple of ``k``.
+        ValueError: see `Head`.
     """
 
-    def __init__(self, k: int, tau: float = 1.0, beta: float = 0.0) -> None:
-        super().__init__()
-        if k < 1:
-            raise ValueError(f"GroupSum needs at least one class, got k={k}")
-        if not (math.isfinite(tau) and tau > 0):
-            raise ValueError(f"GroupSum's tau must be finite and positive, got {tau}")
-        if not math.isfinite(beta):
-            raise ValueError(f"GroupSum's beta must be finite, got {beta}")
-        self.k = k
-        self.tau = float(tau)
-        self.beta = float(beta)
+    def combine(self, sums: Tensor) -> Tensor:
+        return sums
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Float scores ``(..., k)``, accumulated and given in float32, or in float64 for float64 inputs."""
-        dtype = torch.promote_types(x.dtype, torch.float32)
-        return self._groups(x).sum(-1, dtype=dtype) / self.tau + self.beta
+    def floats(self, scores: Tensor, dtype: torch.dtype) -> Tensor:
+        return scores.to(dtype) / self.tau + self.beta
 
-    def scores(self, bits: Tensor) -> Tensor:
-        """The number of ones in each group, ``(..., k)`` int64; a float counts as one when it is above 0.5."""
-        ones = bits > 0.5 if bits.is_floating_point() else bits != 0
-        return self._groups(ones).sum(-1, dtype=torch.int64)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"k": self.k, "tau": self.tau, "beta": self.beta}
-
-    def extra_repr(self) -> str:
-        return f"k={self.k}, tau={self.tau:g}, beta={self.beta:g}"
-
-    def _groups(self, x: Tensor) -> Tensor:
-        if x.ndim == 0 or x.shape[-1] == 0 or x.shape[-1] % self.k:
-            raise ValueError(f"GroupSum(k={self.k}) cannot cut an input of shape {tuple(x.shape)} into equal groups")
-        return x.reshape(*x.shape[:-1], self.k, -1)
+    def matrix(self) -> None:
+        return None

@@ -1,6 +1,7 @@
 """A trained model as word operations, built from the layers' tables and independent of any netlist."""
 
 import copy
+import math
 from collections.abc import Iterator
 from typing import cast
 
@@ -8,12 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from bitlogic.encoders import Encoder
-from bitlogic.heads import GroupSum
-from bitlogic.inference.bitslice import apply_luts, count_ones, leaf_masks
+from bitlogic.heads import Head
+from bitlogic.inference.bitslice import count_ones
 from bitlogic.inference.pack import WORD_BITS, pack_bits, pack_lanes, unpack_bits
-from bitlogic.layers import LogicDense
+from bitlogic.inference.packed_layers import PACKED_LAYERS, PackedLayer, pack_layer
 
-_SUPPORTED = "an encoder (first), LogicDense, GroupSum (last), Flatten, Identity, nested in nn.Sequential"
+_SUPPORTED = (
+    f"an encoder (first), {', '.join(kind.__name__ for kind in PACKED_LAYERS)}, GroupSum or GroupedDSP (last), "
+    "Flatten, Identity, nested in nn.Sequential"
+)
 # Words of one block of samples over all rows of the widest layer: a few megabytes.
 _BLOCK_WORDS = 2**20
 
@@ -22,7 +26,7 @@ class PackedLogicNet(nn.Module):
     """The model's discrete function, 64 samples in a word; equal to `model.eval()` bit for bit, on CPU and CUDA.
 
     It is a copy: training the model further does not change it. `forward` gives what the model gives: (batch, k) of
-    `sum / tau + beta` with a head, bits (batch, out_dim) without one. Every method takes the model's own input, or with
+    float scores with a head, bits (batch, out_dim) without one. Every method takes the model's own input, or with
     `ready_bits=True` the encoder's output (batch, ...); a model without an encoder always takes bits.
 
     Raises:
@@ -37,13 +41,12 @@ class PackedLogicNet(nn.Module):
         self.front = nn.ModuleList()  # Flatten before the encoder
         self.encoder: Encoder | None = None
         self.layers = nn.ModuleList()
-        self.head: GroupSum | None = None
-        self._num_inputs = 0  # bits of a sample, 0 as long as no layer has said it
-        self._width = 0  # bits that the next layer reads
-        self._flat = False  # whether these stand in one axis, whatever the shape of a sample
+        self.head: Head | None = None
+        self._in_shape: tuple[int, ...] | None = None  # of a sample's bits, None as long as no layer has said it
+        self._shape: tuple[int, ...] | None = None  # of the bits that the next layer reads
         for position, layer in enumerate(_flat_layers(model)):
             self._add(layer, position, f"layer {position} ({type(layer).__name__})")
-        if not self._num_inputs:
+        if self._in_shape is None:
             raise ValueError(f"the model has nothing to pack; supported: {_SUPPORTED}")
 
     def _add(self, layer: nn.Module, position: int, where: str) -> None:
@@ -52,40 +55,47 @@ class PackedLogicNet(nn.Module):
         if isinstance(layer, nn.Flatten):
             if (layer.start_dim, layer.end_dim) != (1, -1):
                 raise TypeError(f"{where} keeps axes apart; only Flatten(1, -1) is supported")
-            self._flat = True
             if self.encoder is None and not self.layers:
                 self.front.append(layer)
+            if self._shape is not None:
+                self._shape = (math.prod(self._shape),)
         elif isinstance(layer, Encoder):
             if self.encoder is not None or self.layers:
                 raise TypeError(f"{where} is not the first; supported: {_SUPPORTED}")
             self.encoder = copy.deepcopy(layer)
-            self._num_inputs = self._width = layer.num_outputs
-            self._flat = len(layer.comparators().input_shape) == 1
-        elif isinstance(layer, LogicDense):
-            self._check_width(layer.in_dim, where)
-            self.layers.append(_LutLayer(layer, position))
-            self._num_inputs = self._num_inputs or layer.in_dim
-            self._width = layer.out_dim
-        elif isinstance(layer, GroupSum):
-            if self._width % layer.k:
-                raise ValueError(f"{where} has {layer.k} classes; {self._width} bits do not split evenly")
-            self._check_width(self._width, where)
+            self._in_shape = self._shape = encoded_shape(layer)
+        elif isinstance(layer, Head):
+            if self._shape is None:
+                raise ValueError(f"the model has nothing to pack; supported: {_SUPPORTED}")
+            if len(self._shape) > 1:
+                raise ValueError(f"{where} reads the last axis of an image; put nn.Flatten before it")
+            if self._shape[0] % layer.k:
+                raise ValueError(f"{where} has {layer.k} classes; {self._shape[0]} bits do not split evenly")
             self.head = copy.deepcopy(layer)
         elif not isinstance(layer, nn.Identity):
-            raise TypeError(f"{where} is not known; supported: {_SUPPORTED}")
+            self._add_luts(layer, position, where)
 
-    def _check_width(self, wanted: int, where: str) -> None:
-        if self.encoder is not None and not self._flat:
-            raise ValueError(f"{where} reads the last axis of an image; put nn.Flatten behind the encoder")
-        if self._width not in (0, wanted):
-            raise ValueError(f"{where} reads {wanted} bits but gets {self._width}")
+    def _add_luts(self, layer: nn.Module, position: int, where: str) -> None:
+        try:
+            packed = pack_layer(layer, self._shape, position)
+        except ValueError as error:
+            raise ValueError(f"{where} {error}") from error
+        if packed is None:
+            raise TypeError(f"{where} is not known; supported: {_SUPPORTED}")
+        if self._in_shape is None:
+            if self.front and len(packed.in_shape) > 1:
+                raise ValueError(f"{where} reads an image of bits, which nn.Flatten before it joins into one axis")
+            self._in_shape = packed.in_shape
+        self.layers.append(packed)
+        self._shape = packed.out_shape
 
     def forward(self, x: Tensor, *, ready_bits: bool = False) -> Tensor:
         dtype = x.dtype if x.is_floating_point() else torch.float32
         if self.head is None:
-            return torch.cat([unpack_bits(words.T, n, dtype) for words, n in self._outputs(x, ready_bits)])
-        scores = self.scores(x, ready_bits=ready_bits).to(torch.promote_types(dtype, torch.float32))
-        return scores / self.head.tau + self.head.beta
+            bits = torch.cat([unpack_bits(words.T, n, dtype) for words, n in self._outputs(x, ready_bits)])
+            return bits.reshape(len(bits), *(self._shape or ()))
+        scores = self.scores(x, ready_bits=ready_bits)
+        return self.head.floats(scores, torch.promote_types(dtype, torch.float32))
 
     def scores(self, x: Tensor, *, ready_bits: bool = False) -> Tensor:
         """The head's integers before tau and beta, int64 (batch, k); ValueError for a model without a head."""
@@ -94,7 +104,7 @@ class PackedLogicNet(nn.Module):
         k, blocks = self.head.k, []
         for words, n in self._outputs(x, ready_bits):
             blocks.append(count_ones(words.view(k, len(words) // k, words.shape[1]))[:n])
-        return torch.cat(blocks)
+        return self.head.combine(torch.cat(blocks))
 
     def class_ids(self, x: Tensor, *, ready_bits: bool = False) -> Tensor:
         """The class with the highest score of each sample, int64 (batch,); the lowest index of equal ones."""
@@ -105,12 +115,18 @@ class PackedLogicNet(nn.Module):
         return torch.where(scores == scores.amax(1, keepdim=True), index, num_classes).amin(1)
 
     def layer_bits(self, x: Tensor, *, ready_bits: bool = False) -> list[tuple[int, Tensor]]:
-        """The output of every LUT layer: its position in the model, and its bits, uint8 (batch, out_dim)."""
+        """The output of every LUT of every layer: the layer's position in the model, and bits, uint8 (batch, rows).
+
+        A row is a neuron of the layer in an extracted netlist's `origins`; the layer's own outputs are the last rows. A
+        LogicDense has one row for each LUT, a convolution one for each LUT of each level at each position, a pooling
+        one for each output, a residual block those of its parts and of the or that joins them.
+        """
         found: dict[int, list[Tensor]] = {layer.position: [] for layer in self._lut_layers()}
         for words, n in self._inputs(x, ready_bits):
             for layer in self._lut_layers():
-                words = layer(words)
-                found[layer.position].append(unpack_bits(words.T, n, torch.uint8))
+                rows = layer.lut_rows(words)
+                found[layer.position].append(unpack_bits(rows.T, n, torch.uint8))
+                words = rows[-math.prod(layer.out_shape) :]
         return [(position, torch.cat(blocks)) for position, blocks in found.items()]
 
     def _outputs(self, x: Tensor, ready_bits: bool) -> Iterator[tuple[Tensor, int]]:
@@ -122,12 +138,13 @@ class PackedLogicNet(nn.Module):
     def _inputs(self, x: Tensor, ready_bits: bool) -> Iterator[tuple[Tensor, int]]:
         """Blocks of packed input bits (num_bits, num_words) and their numbers of samples, at least one block."""
         encoder = None if ready_bits else self.encoder
-        if self.encoder is None and not self.front and x.ndim != 2:
-            raise ValueError(f"the model takes (batch, {self._num_inputs}), not {tuple(x.shape)}")
+        shape = self._in_shape or ()
+        if self.encoder is None and not self.front and tuple(x.shape[1:]) != shape:
+            raise ValueError(f"the model takes (batch, {', '.join(map(str, shape))}), not {tuple(x.shape)}")
         if encoder is None and x[:1].flatten(1).shape[1] != self._num_inputs:
             raise ValueError(f"the model takes {self._num_inputs} bits a sample, not {tuple(x.shape[1:])}")
-        widest = max([self._num_inputs, *(layer.num_luts for layer in self._lut_layers())])
-        block = WORD_BITS * min(128, max(8, _BLOCK_WORDS // widest))
+        widest = max([self._num_inputs, *(layer.num_rows for layer in self._lut_layers())])
+        block = WORD_BITS * min(128, max(1, _BLOCK_WORDS // widest))
         for start in range(0, max(1, len(x)), block):
             samples = x[start : start + block]
             words = pack_bits(samples.flatten(1)) if encoder is None else self._encode(samples, encoder)
@@ -145,28 +162,19 @@ class PackedLogicNet(nn.Module):
 
         return pack_lanes(lane_bits, len(samples), samples.new_empty(0, self._num_inputs))
 
-    def _lut_layers(self) -> list["_LutLayer"]:
-        return [cast(_LutLayer, layer) for layer in self.layers]
+    def _lut_layers(self) -> list[PackedLayer]:
+        return [cast(PackedLayer, layer) for layer in self.layers]
+
+    @property
+    def _num_inputs(self) -> int:
+        return math.prod(self._in_shape or ())
 
 
-class _LutLayer(nn.Module):
-    """A LogicDense on words (in_dim, num_words) -> (out_dim, num_words)."""
-
-    even: Tensor
-    differs: Tensor
-    ids: Tensor
-
-    def __init__(self, layer: LogicDense, position: int) -> None:
-        super().__init__()
-        luts, ids = layer.get_luts_and_ids()
-        device = next(iter(layer.state_dict().values())).device
-        for name, value in zip(("even", "differs", "ids"), (*leaf_masks(luts), ids), strict=True):
-            self.register_buffer(name, value.to(device))
-        self.position = position
-        self.num_luts = len(luts)
-
-    def forward(self, words: Tensor) -> Tensor:
-        return apply_luts(words, self.even, self.differs, self.ids)
+def encoded_shape(encoder: Encoder) -> tuple[int, ...]:
+    """The shape of a sample's bits behind a fitted encoder; RuntimeError for one that is not fitted."""
+    shape = encoder.comparators().input_shape
+    device = next(iter([*encoder.parameters(), *encoder.buffers()])).device
+    return tuple(encoder.bits(torch.zeros(1, *shape, device=device)).shape[1:])
 
 
 def _flat_layers(model: nn.Module) -> Iterator[nn.Module]:

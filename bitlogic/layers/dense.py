@@ -1,13 +1,18 @@
 """LogicDense: the fully connected layer of look-up tables."""
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from bitlogic.connections import CONNECTION_ALIASES, setup_connections
+from bitlogic.inference.packed_tensor import PackBitsTensor
+from bitlogic.kernels.layout import signal_major
 from bitlogic.keywords import refuse_unknown_keywords
+from bitlogic.layers.gradient import scale_gradient
 from bitlogic.layers.lookup import look_up_bits
+from bitlogic.layers.numbers import lut_numbers
+from bitlogic.layers.precision import activation_dtype
 from bitlogic.parametrizations import PARAMETRIZATION_ALIASES, PARAMETRIZATIONS, setup_parametrization
 from bitlogic.parametrizations.regularization import regularization_loss
 
@@ -19,7 +24,7 @@ class LogicDense(nn.Module):
     relaxation's. In evaluation the inputs are bits (a float is a one when it is above 0.5) and the output is the
     discrete table's, for every parametrization, on every device and dtype; it carries no gradient. The tables are read
     from the weights in every call, so they cannot be out of date. The output has the input's dtype when that is a
-    float, else the weights'.
+    float, else the weights'; under autocast it has autocast's, while weights and sums stay in float32.
 
     Inside, and in memory, the output is ``(out_dim, batch)``: a following layer reads it without a copy.
 
@@ -109,17 +114,18 @@ class LogicDense(nn.Module):
             **parametrization_extras,
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | PackBitsTensor) -> Tensor | PackBitsTensor:
         """``(..., out_dim)`` for ``(..., in_dim)``; ValueError for another last dimension."""
         if x.ndim == 0 or x.shape[-1] != self.in_dim:
             raise ValueError(f"LogicDense expects an input of shape (..., {self.in_dim}), got {tuple(x.shape)}")
-        dtype = x.dtype if x.is_floating_point() else self.parametrization.weight.dtype
-        signals = x.reshape(-1, self.in_dim).t().contiguous()
+        if isinstance(x, PackBitsTensor):
+            return x.for_eval(self).look_up(*self.get_luts_and_ids())
+        dtype = activation_dtype(x, self.parametrization.weight)
+        signals = signal_major((x.to(dtype) if x.is_floating_point() else x).reshape(-1, self.in_dim))
         if not self.training:
             output = self._look_up(signals, dtype)
         else:
-            if self.grad_factor != 1.0 and signals.requires_grad:
-                signals = cast(Tensor, _ScaleGradient.apply(signals, self.grad_factor))  # type: ignore[no-untyped-call]
+            signals = scale_gradient(signals, self.grad_factor)
             output = self.parametrization(signals, self.connections.draw()).to(dtype)
         return output.t().reshape(*x.shape[:-1], self.out_dim)
 
@@ -140,14 +146,15 @@ class LogicDense(nn.Module):
         For rank 2: 0 = False, 1 = AND, 3 = A, 5 = B, 6 = XOR, 7 = OR, 14 = NAND, 15 = True. The dtype is int64, but
         uint64 for rank 6, whose numbers int64 cannot hold.
         """
-        luts = self.get_luts().to(torch.int64)
-        places = torch.arange(luts.shape[1] - 1, -1, -1)
-        numbers = (luts << places).sum(1)
-        return numbers.view(torch.uint64) if self.lut_rank == 6 else numbers
+        return lut_numbers(self.get_luts())
 
     def update_temperature(self, temperature: float) -> None:
         """Sets the parametrization's temperature; ValueError unless finite and positive."""
         self.parametrization.update_temperature(temperature)
+
+    def update_connection_temperature(self, temperature: float) -> None:
+        """Sets the softness of learnable connections, of no effect on fixed ones; ValueError as above."""
+        self.connections.update_temperature(temperature)
 
     def get_regularization_loss(self, kind: str) -> Tensor:
         """A scalar to add to the loss: ``entropy``, ``l1`` or ``l2``, see `regularization_loss`."""
@@ -182,14 +189,3 @@ class LogicDense(nn.Module):
     def _look_up(self, signals: Tensor, dtype: torch.dtype) -> Tensor:
         luts = self.get_luts().to(signals.device)
         return look_up_bits(signals, luts, self.connections.get_indices(), dtype)
-
-
-class _ScaleGradient(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
-        ctx.factor = factor
-        return x.view_as(x)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return grad * ctx.factor, None

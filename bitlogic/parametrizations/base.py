@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from bitlogic.connections.wiring import Wiring
+from bitlogic.connections.wiring import Wiring, gather
 from bitlogic.sampling import FORWARD_SAMPLINGS, check_choice, check_temperature
 
 # Residual weights differ by up to this fraction, so that LUTs with equal inputs do not stay equal.
@@ -71,7 +71,11 @@ class Parametrization(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, signals: Tensor, wiring: Wiring) -> Tensor:
-        """The relaxed outputs ``(out_dim, batch)`` of signals ``(in_dim, batch)``, in [0, 1]."""
+        """The relaxed outputs ``(out_dim, batch)`` of signals ``(in_dim, batch)``, in [0, 1].
+
+        A wiring of n times ``out_dim`` LUTs gives that many outputs, n in a row with the weights of one: a convolution
+        shares them over positions.
+        """
 
     @abstractmethod
     def relaxed_table(self) -> Tensor:
@@ -109,3 +113,15 @@ class Parametrization(nn.Module, ABC):
 def residual_spread(shape: tuple[int, int], generator: torch.Generator | None) -> Tensor:
     """Factors around one, uniform within `RESIDUAL_NOISE`."""
     return 1 + RESIDUAL_NOISE * (2 * torch.rand(shape, generator=generator) - 1)
+
+
+def full_precision_product(weight: Tensor, basis: Tensor) -> Tensor:
+    """``weight @ basis`` in the weights' dtype, under autocast too, where a small step would be rounded away."""
+    with torch.autocast(weight.device.type, enabled=False):
+        return torch.matmul(weight, basis.to(weight))
+
+
+def gather_by_weights(signals: Tensor, wiring: Wiring, out_dim: int) -> Tensor:
+    """The signals at the slots, ``(lut_rank, out_dim, samples)``: LUTs that share weights are more samples of one."""
+    num_samples = wiring.indices.shape[1] // out_dim * signals.shape[1]
+    return gather(signals, wiring).view(len(wiring.indices), out_dim, num_samples)

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from bitlogic.connections.wiring import Wiring
-from bitlogic.parametrizations.base import RESIDUAL_NOISE, Parametrization
+from bitlogic.parametrizations.base import RESIDUAL_NOISE, Parametrization, full_precision_product
 from bitlogic.parametrizations.interpolation import interpolate
 from bitlogic.sampling import gumbel_noise, straight_through
 
@@ -42,11 +42,11 @@ class DiffLogicParametrization(Parametrization):
         shares = torch.softmax(logits / self.temperature, -1)
         if self.forward_sampling.endswith("hard"):
             shares = straight_through(one_hot(logits.detach().argmax(-1), 16), shares)
-        return interpolate(signals, shares @ truth_tables(shares), wiring)
+        return interpolate(signals, full_precision_product(shares, truth_tables(shares)), wiring)
 
     def relaxed_table(self) -> Tensor:
         shares = torch.softmax(self.weight / self.temperature, -1)
-        return shares @ truth_tables(shares)
+        return full_precision_product(shares, truth_tables(shares))
 
     @torch.no_grad()
     def get_luts(self) -> Tensor:

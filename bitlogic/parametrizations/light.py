@@ -6,7 +6,7 @@ from torch import Tensor
 from bitlogic.connections.wiring import Wiring
 from bitlogic.parametrizations.base import Parametrization
 from bitlogic.parametrizations.interpolation import interpolate
-from bitlogic.sampling import logistic_noise, straight_through
+from bitlogic.sampling import sampled_sigmoid
 
 
 class LightParametrization(Parametrization):
@@ -22,12 +22,7 @@ class LightParametrization(Parametrization):
         return self.residual_logits(generator) * self.temperature
 
     def forward(self, signals: Tensor, wiring: Wiring) -> Tensor:
-        logits: Tensor = self.weight
-        if self.forward_sampling.startswith("gumbel"):
-            logits = logits + logistic_noise(logits)
-        table = torch.sigmoid(logits / self.temperature)
-        if self.forward_sampling.endswith("hard"):
-            table = straight_through(logits.detach() > 0, table)
+        table = sampled_sigmoid(self.weight, self.temperature, self.forward_sampling)
         return interpolate(signals, table, wiring)
 
     def relaxed_table(self) -> Tensor:

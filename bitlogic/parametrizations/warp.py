@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from bitlogic.connections.wiring import Wiring
-from bitlogic.parametrizations.base import Parametrization
+from bitlogic.parametrizations.base import Parametrization, full_precision_product
 from bitlogic.parametrizations.interpolation import interpolate
-from bitlogic.sampling import logistic_noise, straight_through
+from bitlogic.sampling import sampled_sigmoid
 
 
 class WarpParametrization(Parametrization):
@@ -35,21 +35,19 @@ class WarpParametrization(Parametrization):
         return -(logits @ hadamard(logits)) / logits.shape[1] * self.temperature
 
     def forward(self, signals: Tensor, wiring: Wiring) -> Tensor:
-        logits = -interpolate(signals, self.weight @ hadamard(self.weight), wiring)
-        if self.forward_sampling.startswith("gumbel"):
-            logits = logits + logistic_noise(logits)
-        output = torch.sigmoid(logits / self.temperature)
-        if self.forward_sampling.endswith("hard"):
-            output = straight_through(logits.detach() > 0, output)
-        return output
+        logits = interpolate(signals, -self._at_corners(self.weight), wiring)
+        return sampled_sigmoid(logits, self.temperature, self.forward_sampling)
 
     def relaxed_table(self) -> Tensor:
-        return torch.sigmoid(-(self.weight @ hadamard(self.weight)) / self.temperature)
+        return torch.sigmoid(-self._at_corners(self.weight) / self.temperature)
 
     @torch.no_grad()
     def get_luts(self) -> Tensor:
-        coefficients = self.weight.to("cpu", torch.float64)
-        return (coefficients @ hadamard(coefficients) < 0).to(torch.uint8)
+        return (self._at_corners(self.weight.to("cpu", torch.float64)) < 0).to(torch.uint8)
+
+    def _at_corners(self, weight: Tensor) -> Tensor:
+        """z at every address, ``(out_dim, 2**lut_rank)``."""
+        return full_precision_product(weight, hadamard(weight))
 
 
 def hadamard(like: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from bitlogic.export.targets.amaranth_layout import WORD, Block, Layout, lay_out
 from bitlogic.export.targets.amaranth_run import run as run
 
 MAX_PORT_BITS = 1 << 16  # Amaranth 0.5 neither simulates nor converts a wider signal
-_IMPORTED = frozenset(["Cat", "Const", "Elaboratable", "In", "Module", "Mux", "Out", "Signal"])
+_IMPORTED = frozenset(["Cat", "Const", "Elaboratable", "In", "Module", "Mux", "Out", "Signal", "signed"])
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,8 @@ def emit(netlist: Netlist, options: AmaranthOptions = AmaranthOptions()) -> Arti
         port=port,
         port_width=port_width,
         scores_width=scores_width,
+        score_shape=f"signed({netlist.score_width})" if netlist.score_signed else str(netlist.score_width),
+        products=_products(netlist),
         latency=pipeline.latency_cycles,
         clocked=options.pipeline > 0,
         comparators=_comparators(netlist, encoder) if encoder is not None else [],
@@ -112,6 +114,16 @@ def _comparators(netlist: Netlist, encoder: Encoder) -> list[str]:
         read[FIRST_INPUT : netlist.first_lut].tolist(), encoder.features.tolist(), thresholds.tolist(), strict=True
     )
     return [f"({feature}, {threshold})" if used else "None" for used, feature, threshold in rows]
+
+
+def _products(netlist: Netlist) -> list[list[str]]:
+    """For each class the terms of its score, which are group sums times their weights; empty without weights."""
+    if netlist.head.weights is None:
+        return []
+    return [
+        [f"self.sums[{group}] * {weight}" for group, weight in enumerate(column) if weight]
+        for column in netlist.head.weights.T.tolist()
+    ]
 
 
 def _block_text(netlist: Netlist, layout: Layout, block: Block) -> dict[str, Any]:

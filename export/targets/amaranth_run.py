@@ -148,8 +148,8 @@ def _collect(context: Any, component: Any, expected: bool, cycle: int, outputs: 
 def _unpacked(manifest: Mapping[str, Any], outputs: list[tuple[int, int]]) -> Result:
     output = manifest["output"]
     num_classes, width = int(output["num_classes"]), int(output["score_width"])
-    mask = (1 << width) - 1
-    scores = [[row >> (width * number) & mask for number in range(num_classes)] for row, _ in outputs]
+    mask, sign = (1 << width) - 1, (1 << width - 1) if output["score_signed"] else 0
+    scores = [[((row >> width * number & mask) ^ sign) - sign for number in range(num_classes)] for row, _ in outputs]
     return Result(
         np.array(scores, dtype=np.int64).reshape(len(outputs), num_classes),
         np.array([class_id for _, class_id in outputs], dtype=np.int64),

@@ -14,6 +14,7 @@ from bitlogic.export.render import render
 from bitlogic.export.samples import InputKind
 from bitlogic.export.targets.c_encoder import encoder_sources
 from bitlogic.export.targets.c_forms import Form, forms_of, value_type
+from bitlogic.export.targets.c_head import head_sources, integer_literal
 from bitlogic.export.targets.c_layout import Layout, lay_out
 from bitlogic.export.targets.c_luts import Function, functions
 from bitlogic.export.targets.c_run import run as run
@@ -59,6 +60,7 @@ def emit(netlist: Netlist, options: COptions = COptions()) -> Artifacts:
     prefix = options.prefix
     files = {f"include/{prefix}.h": render("c_header.h.j2", **names, **_figures(netlist, layout))}
     files[f"src/{prefix}_argmax.c"] = render("c_argmax.c.j2", **names)
+    files.update(head_sources(netlist.head, names))
     parts = []
     for number, part in enumerate(_parts(functions(netlist, layout, options.input, prefix), options.chunk_luts)):
         parts.append(f"luts_{number:03d}")
@@ -94,11 +96,13 @@ def _names(netlist: Netlist, options: COptions) -> dict[str, Any]:
         "upper": options.prefix.upper(),
         "has_x": options.input is InputKind.X,
         "value_type": value_type(netlist.encoder) if options.input is InputKind.X else None,
+        "has_weights": netlist.head.weights is not None,
     }
 
 
 def _figures(netlist: Netlist, layout: Layout) -> dict[str, Any]:
     encoder, num_classes = netlist.encoder, netlist.head.num_classes
+    low, high = netlist.score_range
     return {
         "digest": netlist.digest(),
         "num_luts": netlist.num_luts,
@@ -110,9 +114,13 @@ def _figures(netlist: Netlist, layout: Layout) -> dict[str, Any]:
         "bits_words": -(-netlist.num_inputs // 64),
         "num_classes": num_classes,
         "group_size": netlist.group_size,
+        "sum_width": netlist.sum_width,
+        "score_min": integer_literal(low),
+        "score_max": integer_literal(high),
         "score_width": netlist.score_width,
+        "scale": repr(netlist.head.scale),
         "tau": repr(float(netlist.head.tau)),
         "beta": repr(float(netlist.head.beta)),
         "work_bytes": layout.num_cells,
-        "work64_words": layout.num_cells + num_classes * netlist.score_width,
+        "work64_words": layout.num_cells + num_classes * netlist.sum_width,
     }

@@ -93,7 +93,7 @@ def _drive_x(
 
 
 def _scores(*shape: int) -> Array:
-    return np.full(shape, -1, dtype=np.int32)
+    return np.full(shape, np.iinfo(np.int32).min, dtype=np.int32)  # what nobody wrote is no likely score
 
 
 def _packed(bits: Array, words: int) -> Array:

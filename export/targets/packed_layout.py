@@ -9,6 +9,8 @@ a level are consecutive rows and read only rows before them. An ``.npz`` without
     pins                 int32 (num_luts, rank): signals; pin 0 is bit 0 of the address
     level_starts         int32 (num_levels + 1,): the LUTs of level i are level_starts[i] to level_starts[i + 1]
     outputs              int32 (num_outputs,): signals, as many consecutive ones a class as there are
+    weights              int32 (num_classes, num_classes), from version 2 on, for a head with weights: score c is the
+                         sum over g of (ones of group g) * weights[g, c]; without it the ones of group c
     features             int32 (num_inputs,), for "x": the feature of each comparator
     thresholds           float32 (num_inputs,), for "x": an input bit is x[feature] > threshold
     integer_thresholds   int32 (num_inputs,), for "x" with input_bits > 0: the same bit from the encoder's integers
@@ -22,22 +24,25 @@ import numpy as np
 import numpy.typing as npt
 
 from bitlogic.errors import FormatError
+from bitlogic.export.head import WEIGHT_RANGE
 from bitlogic.export.netlist import FIRST_INPUT, MAX_RANK, Netlist
 from bitlogic.export.npz import npz_arrays, npz_bytes
 from bitlogic.export.samples import InputKind
 
 Array = npt.NDArray[Any]
 FORMAT = "bitlogic-packed"
-VERSION = 1
+VERSION = 2
 _DTYPES: dict[str, type[np.generic]] = {
     "tables": np.uint64,
     "pins": np.int32,
     "level_starts": np.int32,
     "outputs": np.int32,
+    "weights": np.int32,
     "features": np.int32,
     "thresholds": np.float32,
     "integer_thresholds": np.int32,
 }
+_MATRICES = ("pins", "weights")
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class PackedLayout:
     pins: Array
     level_starts: Array
     outputs: Array
+    weights: Array | None = None
     input_bits: int = 0
     num_features: int = 0  # 0 for bits
     features: Array | None = None
@@ -84,7 +90,7 @@ class PackedLayout:
         """The file; the same layout gives the same bytes."""
         header: dict[str, Any] = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": 1 if self.weights is None else 2,
             "input": self.input.value,
             "num_inputs": self.num_inputs,
             "num_classes": self.num_classes,
@@ -128,6 +134,7 @@ def pack(netlist: Netlist) -> PackedLayout:
         pins=signals[netlist.pins[order]],
         level_starts=np.cumsum([0, *map(len, levels)]).astype(np.int32),
         outputs=signals[netlist.outputs],
+        weights=netlist.head.weights,
     )
     if encoder is None:
         return layout
@@ -151,7 +158,7 @@ def _check(layout: PackedLayout) -> None:
         array = getattr(layout, name)
         if array is not None:
             _require(array.dtype == dtype, f"{name} has dtype {array.dtype}")
-            _require(array.ndim == (2 if name == "pins" else 1), f"{name} has shape {array.shape}")
+            _require(array.ndim == (2 if name in _MATRICES else 1), f"{name} has shape {array.shape}")
     _require(layout.num_classes >= 1 and layout.num_inputs >= 1, "no class or no input")
     _require(len(layout.pins) == layout.num_luts, "tables and pins of different lengths")
     _require(1 <= layout.pins.shape[1] <= MAX_RANK, f"a rank of {layout.pins.shape[1]}")
@@ -159,6 +166,11 @@ def _check(layout: PackedLayout) -> None:
         len(layout.outputs) > 0 and len(layout.outputs) % layout.num_classes == 0, "outputs do not fit the classes"
     )
     _require(_inside(layout.outputs, layout.num_signals), "an output is no signal")
+    square = (layout.num_classes, layout.num_classes)
+    if layout.weights is not None:
+        _require(layout.weights.shape == square, "weights that do not fit the classes")
+        inside = (layout.weights >= WEIGHT_RANGE[0]) & (layout.weights <= WEIGHT_RANGE[1])
+        _require(bool(inside.all()), "a weight of more than 16 bits")
     _check_levels(layout)
     _check_encoder(layout)
 

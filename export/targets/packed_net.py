@@ -27,6 +27,7 @@ class PackedNet(nn.Module):
     tables: Tensor  # int64 (num_luts,), the file's uint64 reinterpreted
     pins: Tensor  # int64 (num_luts, rank)
     outputs: Tensor  # int64 (num_classes, group_size)
+    weights: Tensor | None  # float64 (num_classes, num_classes): torch multiplies no integer matrices on CUDA
     features: Tensor | None
     thresholds: Tensor | None
     integer_thresholds: Tensor | None
@@ -38,6 +39,8 @@ class PackedNet(nn.Module):
         self.register_buffer("pins", torch.from_numpy(layout.pins.astype("int64")))
         outputs = layout.outputs.astype("int64").reshape(layout.num_classes, -1)
         self.register_buffer("outputs", torch.from_numpy(outputs))
+        weights = None if layout.weights is None else torch.from_numpy(layout.weights.astype("float64"))
+        self.register_buffer("weights", weights)
         for name in ("features", "thresholds", "integer_thresholds"):
             array = getattr(layout, name)
             self.register_buffer(name, None if array is None else torch.from_numpy(array.copy()))
@@ -50,8 +53,8 @@ class PackedNet(nn.Module):
         scores = torch.zeros(len(x), self.layout.num_classes, dtype=torch.int64, device=x.device)
         for start in range(0, len(x), block):
             part = x[start : start + block]
-            words = self._signals(part)
-            scores[start : start + block] = _count_ones(words, self.outputs)[: len(part)]
+            sums = _count_ones(self._signals(part), self.outputs)[: len(part)]
+            scores[start : start + block] = self._combine(sums)
         return scores, _first_largest(scores)
 
     def _checked(self, x: Tensor) -> Tensor:
@@ -90,6 +93,10 @@ class PackedNet(nn.Module):
                     self.tables[start:stop, None], pins, entries
                 )
         return words
+
+    def _combine(self, sums: Tensor) -> Tensor:
+        """int64 ``(n, num_classes)``: the scores; every sum and product is below 2**53 and so exact in float64."""
+        return sums if self.weights is None else (sums.double() @ self.weights).to(torch.int64)
 
     def _fill_inputs(self, words: Tensor, x: Tensor) -> None:
         columns = x.T.contiguous()

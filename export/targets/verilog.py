@@ -4,7 +4,8 @@ The top module has the port ``x`` (feature ``i`` at ``[i*b +: b]``) or ``bits`` 
 (class ``c`` at ``[c*w +: w]``) and ``class_id``; a pipelined one also ``clk``, the synchronous active-high ``rst``,
 ``valid_in`` and ``valid_out``. It takes an input at every clock edge; ``rst`` clears what is in flight, the data
 registers are not reset. Below the top there is a module for each block of a level, at most 8192 LUTs and 65,536 port
-bits, a popcount tree for each class and an argmax tree. Every module's name starts with ``module_name``.
+bits, a popcount tree for each class, the product with the head's weights if it has any, and an argmax tree. Every
+module's name starts with ``module_name``.
 """
 
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from bitlogic.export.targets.verilog_wiring import MAX_PORT_BITS
 
 @dataclass(frozen=True)
 class VerilogOptions:
-    """``pipeline``: a register after every so many LUT levels and two in the head; 0: combinational, no clock."""
+    """``pipeline``: a register after every so many LUT levels and two (with weights three) in the head; 0: no clock."""
 
     module_name: str = "bitlogic_net"
     input: InputKind = InputKind.X
@@ -70,6 +71,8 @@ def _check_ports(netlist: Netlist, kind: InputKind) -> None:
         f"port {kind}": input_width(netlist, kind),
         "scores and class_id": netlist.head.num_classes * netlist.score_width + netlist.class_width,  # argmax has both
     }
+    if netlist.head.weights is not None:
+        widths["sums and scores"] = netlist.head.num_classes * (netlist.sum_width + netlist.score_width)
     for name, width in widths.items():
         if width > MAX_PORT_BITS:
             raise ExportError(f"{name} of the top module would be {width} bits wide; at most {MAX_PORT_BITS}")

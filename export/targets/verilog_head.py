@@ -1,10 +1,15 @@
-"""The modules behind the LUTs: popcounts as trees of two halves and a sum, and argmax as a tree of pairs."""
+"""The modules behind the LUTs: popcounts as trees of halves, the product with the weights, argmax as a tree."""
 
-from bitlogic.export.render import render
+import numpy as np
+
+from bitlogic.export.netlist import Netlist
+from bitlogic.export.render import render, wrap
 from bitlogic.export.targets.verilog_levels import Instance
+from bitlogic.export.targets.verilog_wiring import concat
 
 MAX_POPCOUNT = 32_768  # bits of one popcount module; a larger class is the sum of several
 _LEAF = 8
+_TERMS_PER_LINE = 4
 
 
 def popcount_modules(prefix: str, sizes: set[int]) -> list[bytes]:
@@ -22,8 +27,41 @@ def popcount_modules(prefix: str, sizes: set[int]) -> list[bytes]:
     return [_popcount(prefix, size) for size in sorted(needed)]
 
 
-def argmax_modules(prefix: str, num_classes: int, score_width: int, class_width: int) -> list[bytes]:
+def product_modules(prefix: str, netlist: Netlist) -> list[bytes]:
+    """``{prefix}_product``, from all group sums to all scores; nothing without weights.
+
+    What is added and what is taken away stand apart, so that every factor is a small positive constant: a tool makes
+    shifts and adders of it, or a multiplier. All vectors are as wide as a score, where the arithmetic is exact modulo
+    ``2**width``, and so is the result.
+    """
+    if netlist.head.weights is None:
+        return []
+    width, sum_width = netlist.score_width, netlist.sum_width  # a group that counts at all has the narrower sum
+    sums = [
+        (f"sum{group}", padded(f"sums[{(group + 1) * sum_width - 1}:{group * sum_width}]", sum_width, width))
+        for group in np.flatnonzero(netlist.head.weights.any(axis=1)).tolist()
+    ]
+    scores = [
+        (f"score{number}", _weighted(column, width, 1) or f"{width}'d0", _weighted(column, width, -1))
+        for number, column in enumerate(netlist.head.weights.T.tolist())
+    ]
+    return [
+        render(
+            "verilog_product.j2",
+            prefix=prefix,
+            sums_width=netlist.head.num_classes * sum_width,
+            scores_width=netlist.head.num_classes * width,
+            width=width,
+            sums=sums,
+            scores=scores,
+            joined=concat([name for name, _, _ in scores], indent=" " * 8),
+        )
+    ]
+
+
+def argmax_modules(prefix: str, netlist: Netlist) -> list[bytes]:
     """``{prefix}_argmax``, the lowest class of the highest score, and the ``{prefix}_argmax_node`` it is made of."""
+    num_classes, score_width, class_width = netlist.head.num_classes, netlist.score_width, netlist.class_width
     if num_classes == 1:
         return []
     scores = [f"scores[{c * score_width + score_width - 1}:{c * score_width}]" for c in range(num_classes)]
@@ -38,7 +76,7 @@ def argmax_modules(prefix: str, num_classes: int, score_width: int, class_width:
         candidates = winners + candidates[len(pairs) :]
     widths = {"prefix": prefix, "score_width": score_width, "class_width": class_width}
     return [
-        render("verilog_argmax_node.j2", **widths),
+        render("verilog_argmax_node.j2", **widths, signed=netlist.score_signed),
         render("verilog_argmax.j2", **widths, scores_width=num_classes * score_width, nodes=nodes),
     ]
 
@@ -60,6 +98,12 @@ def class_sizes(group_size: int) -> list[int]:
 
 def popcount_instance(prefix: str, size: int, connection: str, output: str) -> Instance:
     return Instance(popcount_name(prefix, size), (("i", connection), ("count", output)))
+
+
+def _weighted(column: list[int], width: int, sign: int) -> str:
+    """The sum of the groups whose weight has that sign, each times the weight's size; empty without any."""
+    terms = [f"{width}'d{abs(weight)} * sum{group}" for group, weight in enumerate(column) if weight * sign > 0]
+    return wrap(terms, per_line=_TERMS_PER_LINE, indent=" " * 8, separator=" + ")
 
 
 def _halves(size: int) -> tuple[int, int]:

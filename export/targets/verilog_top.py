@@ -15,6 +15,7 @@ from bitlogic.export.targets.verilog_head import (
     padded,
     popcount_instance,
     popcount_modules,
+    product_modules,
 )
 from bitlogic.export.targets.verilog_levels import Instance, encoder_modules, level_modules
 from bitlogic.export.targets.verilog_wiring import Wiring, concat
@@ -29,6 +30,7 @@ class Top:
     module: str
     input_name: str
     input_width: int
+    sums_width: int
     scores_width: int
     class_width: int
     latency_cycles: int  # 0: combinational
@@ -36,11 +38,12 @@ class Top:
     wires: tuple[tuple[str, int], ...]  # name, width
     instances: tuple[Instance, ...]
     registers: tuple[tuple[str, int, str], ...]  # name, width, what it takes at a clock edge
-    sums: tuple[tuple[str, int, str], ...]  # score of a class, width, sum of its popcounts
+    sums: tuple[tuple[str, int, str], ...]  # sum of a group, width, its popcounts added up
+    has_product: bool  # whether the scores are the product of the sums with weights, or the sums themselves
 
     @property
-    def joined_scores(self) -> str:
-        """All scores side by side, class 0 lowest."""
+    def joined_sums(self) -> str:
+        """All sums side by side, group 0 lowest."""
         return concat([name for name, _, _ in self.sums])
 
 
@@ -80,6 +83,7 @@ class _Builder:
             module=self.module,
             input_name="bits" if encoder is None else "x",
             input_width=input_width(netlist, InputKind.BITS if encoder is None else InputKind.X),
+            sums_width=netlist.head.num_classes * netlist.sum_width,
             scores_width=netlist.head.num_classes * netlist.score_width,
             class_width=netlist.class_width,
             latency_cycles=self.schedule.latency_cycles,
@@ -88,6 +92,7 @@ class _Builder:
             instances=tuple(self.instances),
             registers=tuple(self.registers),
             sums=tuple(self.sums),
+            has_product=netlist.head.weights is not None,
         )
 
     def _inputs(self) -> None:
@@ -118,7 +123,7 @@ class _Builder:
             self.wiring.place(f"stage{stage}", nets)
 
     def _head(self) -> None:
-        netlist, width = self.netlist, self.netlist.score_width
+        netlist, width = self.netlist, self.netlist.sum_width
         sizes = class_sizes(netlist.group_size)
         self.modules += popcount_modules(self.module, set(sizes))
         starts = np.cumsum([0, *sizes[:-1]])
@@ -129,9 +134,10 @@ class _Builder:
                 connection = self.wiring.concat(group[start : start + size])
                 self.instances.append(popcount_instance(self.module, size, connection, name))
                 terms.append((name, size.bit_length()))
-            self.sums.append((f"score{number}", width, " + ".join(padded(*term, width) for term in terms)))
+            self.sums.append((f"sum{number}", width, " + ".join(padded(*term, width) for term in terms)))
             self.counts += terms
-        self.modules += argmax_modules(self.module, netlist.head.num_classes, width, netlist.class_width)
+        self.modules += product_modules(self.module, netlist)
+        self.modules += argmax_modules(self.module, netlist)
 
     def _add(self, made: tuple[list[bytes], list[Instance]]) -> None:
         self.modules += made[0]

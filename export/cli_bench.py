@@ -1,0 +1,73 @@
+"""`bitlogic bench`: measurements, as a table and as JSON."""
+
+import os
+from pathlib import Path
+
+import click
+
+from bitlogic.errors import OptionError
+
+
+@click.group()
+def bench() -> None:
+    """Measure against the peers."""
+
+
+@bench.command()
+@click.option("--workload", "names", multiple=True, help="a to f, several times or with commas; default: all.")
+@click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Also write the rows here.")
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(min=1))
+@click.option("--steps", default=9, show_default=True, type=click.IntRange(min=1), help="Timed steps of each.")
+@click.option("--no-compiler", is_flag=True, help="Only the way without a C compiler.")
+@click.option("--peer/--no-peer", "with_peer", default=True, help="Against torchlogix (extra bench).")
+@click.option("--peer-compile/--no-peer-compile", default=True, help="Against torchlogix and torch.compile, too.")
+@click.option("--compile-limit", default=300.0, show_default=True, help="Seconds for torch.compile of one workload.")
+@click.option("--scale", default=1, type=click.IntRange(min=1), hidden=True, help="Divide every width.")
+def training(
+    names: tuple[str, ...],
+    path: Path | None,
+    threads: int,
+    steps: int,
+    compile_limit: float,
+    scale: int,
+    *,
+    no_compiler: bool,
+    with_peer: bool,
+    peer_compile: bool,
+) -> int:
+    """Time training steps and their memory.
+
+    Every contender trains the same network from the same weights; they take turns in one process. Losses and gradients
+    must agree first: a contender whose do not is not timed, and the exit code is 1. Memory is measured in a fresh
+    process each: the peak less what was resident before the first step.
+    """
+    # Threads that spin between many short parallel loops stall on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from bitlogic.export.bench import rows_table, with_ratios, write_rows
+    from bitlogic.export.bench_training import Plan, bench_training
+    from bitlogic.export.bench_workloads import PEER, PEER_COMPILED, TARGETS, WORKLOADS
+    from bitlogic.interop.peer import load_torchlogix
+
+    chosen = [name for word in names for name in word.split(",")] or list(WORKLOADS)
+    for name in chosen:
+        if name not in WORKLOADS:
+            raise OptionError(f"unknown workload {name!r}; choices: {', '.join(WORKLOADS)}")
+    if path is not None and not path.resolve().parent.is_dir():
+        raise OptionError(f"--json {path}: there is no folder {path.resolve().parent}")
+    plan = Plan(
+        peer=load_torchlogix() if with_peer else None,
+        steps=steps,
+        threads=threads,
+        with_compiler=not no_compiler,
+        compile_seconds=compile_limit if peer_compile else None,
+    )
+    workloads = [WORKLOADS[name].scaled(scale) for name in dict.fromkeys(chosen)]
+    measured = bench_training(workloads, plan, lambda line: click.echo(line, err=True))
+    peers = [PEER] + ([PEER_COMPILED] if peer_compile else [])
+    rows = with_ratios(measured, peers)
+    clock = "CPU time of the process" if threads == 1 else "wall time"
+    click.echo(f"batch {workloads[0].batch}, {threads} thread(s), step time: median {clock} of {steps} steps")
+    click.echo(rows_table(rows, peers, TARGETS if scale == 1 else {}))
+    if path is not None:
+        write_rows(rows, path)
+    return 1 if any(row.reason is not None and row.reason.startswith("refused") for row in rows) else 0
