@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-EXTRAS := sim,amaranth,formal,data,dev
+EXTRAS := sim,amaranth,formal,data,report,sweep,dev
 
 # Training starts many short parallel loops; threads that spin between them stall on a busy machine.
 export OMP_WAIT_POLICY := passive
@@ -27,12 +27,14 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python examples/results.py --root "$(BITLOGIC_MNIST)" --folder build/results --readme README.md
 
-# The tested torch first, from the constraints: a plain install would take the newest one, with all of CUDA.
+# The tested torch first, from the constraints: a plain install would take the newest one, with all of CUDA. torchlogix,
+# the peer of the importer's tests, without what it asks for: that is torchvision, with another torch.
 $(READY): pyproject.toml .constraints.txt
 	$(PYTHON) -m bitlogic.export.doctor
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint .constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint .constraints.txt --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m pip install --quiet --no-deps torchlogix==0.2.2
 	touch $(READY)
 
 clean:

@@ -109,7 +109,7 @@ def export_command(context: click.Context, model: Path, target: str, output: Pat
 @cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--model", type=click.Path(path_type=Path), help="Check the whole chain from this model.pt.")
-@click.option("--data", help="Also run a test set: digits, mnist, or a .npy file of samples.")
+@click.option("--data", help="Also run a test set: digits, breast_cancer, mnist, …, or a .npy file of samples.")
 @click.option("--root", type=click.Path(path_type=Path), help="Where the data set's original files are.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N samples of the data.")
 @click.option("--layers", is_flag=True, help="On a difference, walk to the first LUT, pass or line that differs.")

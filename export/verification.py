@@ -132,13 +132,9 @@ def _numbers(data: str, root: Path | None) -> np.ndarray[Any, Any]:
         if array.ndim < 2 or array.dtype.kind not in "uif" or not len(array):
             raise FormatError(f"{data}: {array.dtype} {array.shape}; samples are numbers (n, …)")
         return np.asarray(array)
-    from bitlogic.datasets import digits, mnist
+    from bitlogic.datasets import load_dataset
 
-    if data == "digits":
-        return digits().test_x.numpy()
-    if data == "mnist":
-        try:
-            return mnist(root).test_x.numpy()
-        except ValueError as error:
-            raise OptionError(f"--data mnist --root {root}: {error}") from error
-    raise OptionError(f"--data {data!r}: allowed are digits, mnist and a .npy file")
+    try:
+        return load_dataset(data, **({} if root is None else {"root": root})).test_x.numpy()
+    except ValueError as error:
+        raise OptionError(f"--data {data}: {error}; or a .npy file of samples") from error
