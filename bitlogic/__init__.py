@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from bitlogic.layers import OrPooling3d as OrPooling3d
     from bitlogic.layers import ResidualLogicBlock as ResidualLogicBlock
     from bitlogic.models import FeedForward as FeedForward
+    from bitlogic.models import list_models as list_models
     from bitlogic.training import train as train
 
 __version__ = "0.1.0"
@@ -72,6 +73,7 @@ _HOME = {
     "from_difflogic": "bitlogic.interop",
     "from_dwn": "bitlogic.interop",
     "from_torchlogix": "bitlogic.interop",
+    "list_models": "bitlogic.models",
     "load": "bitlogic.checkpoint",
     "pack_bits": "bitlogic.inference",
     "save": "bitlogic.checkpoint",
@@ -85,6 +87,8 @@ __all__ = ["__version__", *sorted(_HOME)]
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
+    if name.startswith(("Dlgn", "Clgn")):  # the zoo's, some hundreds of spellings
+        return getattr(import_module("bitlogic.models"), name)
     raise AttributeError(f"module 'bitlogic' has no attribute {name!r}")
 
 

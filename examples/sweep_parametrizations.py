@@ -31,7 +31,6 @@ from bitlogic.export.targets.c import emit, run
 from bitlogic.parametrizations import PARAMETRIZATIONS
 from bitlogic.sampling import FORWARD_SAMPLINGS
 
-WIDTH = 500
 BATCH = 128
 CONNECTIONS = ("fixed", "learnable")
 NUM_CANDIDATES = 8  # of learnable connections
@@ -40,21 +39,23 @@ ANY = "any"  # dwn and hybrid look the table up in training, whatever the sampli
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a parametrization wants for itself: Adam's first step size (a cosine leads it to 0), temperature and rank.
+    """What a parametrization wants for itself.
 
     Every table starts as a wire of its slot 0. Entries of large logits (light, hybrid, difflogic) need large steps to
-    become anything else in few steps; fourier's and dwn's weights live between -1 and 1.
+    become anything else in few steps; fourier's and dwn's weights live between -1 and 1. LUTs of two inputs see half as
+    much, so there are twice as many.
     """
 
-    learning_rate: float
+    learning_rate: float  # Adam's first; a cosine leads it to 0
     temperature: float = 1.0
     lut_rank: int = 4
+    layer_width: int = 500
 
 
 RECIPES = {
     "light": Recipe(0.2),
     "warp": Recipe(0.1),
-    "difflogic": Recipe(0.4, lut_rank=2),
+    "difflogic": Recipe(0.4, lut_rank=2, layer_width=1000),
     "linear": Recipe(0.4),
     "polylut": Recipe(0.2),
     "neurallut": Recipe(0.05),
@@ -104,7 +105,7 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "sweep.md").write_text("\n".join(lines) + "\n")
     content = {
-        "data": "digits", "epochs": options.epochs, "seed": options.seed, "width": WIDTH, "batch": BATCH,
+        "data": "digits", "epochs": options.epochs, "seed": options.seed, "batch": BATCH,
         "recipes": {name: asdict(RECIPES[name]) for name in options.only}, "rows": [asdict(row) for row in rows],
     }  # fmt: skip
     (options.output / "sweep.json").write_text(json.dumps(content, indent=1) + "\n")
@@ -122,21 +123,23 @@ def combinations(options: argparse.Namespace) -> Iterator[tuple[str, str, str]]:
 
 
 def build(name: str, sampling: str, connections: str, samples: Tensor) -> nn.Sequential:
+    recipe = RECIPES[name]
+
     def layer(in_dim: int) -> LogicDense:
         return LogicDense(
             in_dim,
-            WIDTH,
+            recipe.layer_width,
             parametrization=name,
             connections=connections,
             num_candidates=NUM_CANDIDATES,
-            lut_rank=RECIPES[name].lut_rank,
-            temperature=RECIPES[name].temperature,
+            lut_rank=recipe.lut_rank,
+            temperature=recipe.temperature,
             forward_sampling="soft" if sampling == ANY else sampling,
         )
 
     encoder = DistributiveThermometer(num_bits=8, fit_axes=(1,), distinct=True).fit(samples)
-    head = GroupSum(10, tau=0.55 * math.sqrt(WIDTH / 10))
-    return nn.Sequential(encoder, nn.Flatten(), layer(encoder.num_outputs), layer(WIDTH), head)
+    head = GroupSum(10, tau=0.55 * math.sqrt(recipe.layer_width / 10))
+    return nn.Sequential(encoder, nn.Flatten(), layer(encoder.num_outputs), layer(recipe.layer_width), head)
 
 
 def train(name: str, sampling: str, connections: str, data: Dataset, epochs: int, seed: int) -> Row:

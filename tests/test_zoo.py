@@ -159,3 +159,9 @@ def test_the_medium_models_are_built_in_seconds() -> None:
     assert widths(models.DlgnMediumMnist()) == [64_000] * 5
     assert models.DlgnMediumMnist()[-1].tau == pytest.approx(33.3, abs=0.1)
     assert widths(models.ClgnMediumMnist()) == [1280 * 64, 640 * 64, 320 * 64]
+
+
+def test_the_package_offers_the_zoo_under_both_spellings() -> None:
+    assert [layer.out_dim for layer in dense(bitlogic.DlgnTinyMnist())] == widths(bitlogic.DlgnMnistTiny())
+    with pytest.raises(AttributeError, match="DlgnTinyMars"):
+        _ = bitlogic.DlgnTinyMars
