@@ -109,6 +109,16 @@ def test_the_mnist_recipe_trains_as_it_stands(tmp_path: Path) -> None:
     assert bitlogic.load(tmp_path / "run" / "model.pt")(torch.zeros(1, 1, 28, 28)).shape == (1, 10)
 
 
+@pytest.mark.parametrize("path", sorted((EXAMPLES / "recipes").glob("mnist*.toml")), ids=lambda path: path.stem)
+def test_every_mnist_recipe_builds_its_model(path: Path) -> None:
+    from bitlogic.training import Recipe, read_tables
+    from bitlogic.training.build import build_model, check_model
+
+    images = torch.rand(20, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    model, _ = build_model(Recipe.of(read_tables(path)).model, images, 10)
+    check_model(model, images, 10)
+
+
 @pytest.mark.data
 def test_the_sweep_finds_and_writes_a_recipe(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
