@@ -22,7 +22,6 @@ RECIPES = Path(__file__).with_name("recipes")
 TRAINED = {
     "mnist": (0, 1, 2),
     "mnist_4000": (0,),
-    "mnist_8000": (0,),
     "mnist_deep": (0,),
     "mnist_conv": (0,),
     "digits": (0,),
@@ -35,7 +34,7 @@ TRAINING = (
     "| --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 EXPORT = (
-    "| recipe | target | LUTs extracted | after passes | export | verify | images | mismatches |\n"
+    "| recipe | target | LUTs extracted | after passes | export | verify | vectors | mismatches |\n"
     "| --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 
