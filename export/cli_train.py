@@ -56,8 +56,10 @@ def train(
     """
     # Training starts many short parallel loops; threads that spin between them stall on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from bitlogic.kernels import keep_freed_memory
     from bitlogic.training import Recipe, is_writer, open_training
 
+    keep_freed_memory()  # a step asks for what the last one freed
     chosen: dict[str, dict[str, Any]] = {
         "data": {"name": data, "root": root, "path": path},
         "model": {"name": model},

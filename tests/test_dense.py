@@ -75,6 +75,19 @@ def test_any_input_dtype_gives_the_same_bits(dtype: torch.dtype, training: bool)
     assert output.int().tolist() == look_up_by_hand(layer, bits)
 
 
+@pytest.mark.parametrize("wiring", sorted(WIRINGS))
+def test_float_bits_train_as_floats_that_need_a_gradient_do(wiring: str) -> None:
+    layer = dense(300, 70, lut_rank=4, **WIRINGS[wiring])
+    bits = random_bits(100, 300).float()
+
+    def results(x: Tensor) -> list[Tensor]:
+        output = layer(x)
+        return [output, *torch.autograd.grad(output.square().sum(), list(layer.parameters()))]
+
+    for bytewise, plain in zip(results(bits), results(bits.clone().requires_grad_()), strict=True):
+        assert bytewise.dtype == plain.dtype and torch.equal(bytewise, plain)
+
+
 def test_eval_reads_a_float_as_a_bit_above_one_half() -> None:
     layer = LogicDense(2, 1, init_method=torch.tensor([[0], [1]])).eval()
     assert layer(torch.tensor([[0.5, 0.0], [0.51, 0.0], [0.9, 1.0], [-1.0, 1.0]])).tolist() == [[0], [1], [1], [0]]

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from bitlogic.connections import LearnableDenseConnections
 from bitlogic.connections.wiring import Wiring
-from bitlogic.kernels import describe, native, native_available
+from bitlogic.kernels import describe, keep_freed_memory, native, native_available
 from bitlogic.kernels.inputs import Inputs, View
 from bitlogic.kernels.layout import signal_major
 from bitlogic.layers.lookup import look_up_bits
@@ -280,6 +281,20 @@ def test_signal_major_is_the_transpose(path: str, rows: int, columns: int, dtype
     assert signal_major(signals.t()).data_ptr() == signals.data_ptr()
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(2, 20000), (500, 333), (1030, 64), (64, 256), (130, 700)])
+def test_float_bits_become_bytes_and_nothing_else_does(path: str, rows: int, columns: int) -> None:
+    x = (torch.rand(rows, columns + 3, generator=seeded(0)) > 0.5).float()[:, :columns]
+    signals = signal_major(x, bits_as_bytes=True)
+    assert signals.dtype == (torch.uint8 if path == "native" else torch.float32)
+    assert torch.equal(signals.float(), x.t())
+    for odd in (0.5, -1.0, 2.0, float("nan")):
+        x[rows - 1, columns - 1] = odd
+        signals = signal_major(x, bits_as_bytes=True)
+        assert signals.dtype == torch.float32
+        assert torch.equal(signals.nan_to_num(7.0), x.t().nan_to_num(7.0))
+    assert signal_major(x.round().double(), bits_as_bytes=True).dtype == torch.float64
+
+
 def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     settings = {key: value for key, value in os.environ.items() if key not in ("CC", "BITLOGIC_NATIVE")}
     return subprocess.run(
@@ -300,6 +315,14 @@ def test_the_switch_turns_the_library_off() -> None:
     done = run_python(SAY, BITLOGIC_NATIVE="0")
     assert done.stdout.startswith("False torch's batched matrix products: switched off by BITLOGIC_NATIVE=0")
     assert not done.stderr
+
+
+def test_freed_memory_is_kept_where_malloc_can_be_told_to() -> None:
+    done = run_python("import bitlogic.kernels as k; print(k.keep_freed_memory())")
+    assert done.stdout == f"{platform.libc_ver()[0] == 'glibc'}\n", done.stderr
+    for num_bytes in (-1, 2**31):
+        with pytest.raises(ValueError, match=str(num_bytes)):
+            keep_freed_memory(num_bytes)
 
 
 def test_without_a_compiler_there_is_no_warning() -> None:

@@ -84,6 +84,8 @@ def scatter_sum(grad: Tensor, slots: Tensor, targets: Tensor, num_targets: int, 
         num_targets: the rows of the result; a row that no target names is zero.
         scale: ``(n,)`` of grad's dtype, or None for ones.
     """
+    if not grad.shape[1]:
+        return grad.new_zeros(num_targets, 0)  # torch's segmented sum refuses empty rows
     order = targets.argsort(stable=True)
     counts = torch.bincount(targets, minlength=num_targets)
     offsets = counts.cumsum(0) - counts

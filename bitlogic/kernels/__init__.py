@@ -1,6 +1,7 @@
 """The kernels that train relaxed LUTs: C code built at the first use, or batched matrix products in torch."""
 
 from bitlogic.kernels.build import library
+from bitlogic.kernels.memory import keep_freed_memory as keep_freed_memory
 from bitlogic.kernels.switch import use_native as use_native
 
 

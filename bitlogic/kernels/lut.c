@@ -83,7 +83,7 @@ INLINE uint16_t narrow_bfloat16(float value) {
 /* Rows first..last of the transpose: to (columns, rows) from (rows, columns) with a distance between source rows.
    A whole line of the target is written at a time: its rows lie a power of two apart and would evict each other. */
 #define TRANSPOSE(name, type)                                                                                          \
-    void name(const type *restrict from, type *restrict to, int64_t rows, int64_t columns, int64_t distance,           \
+    int name(const type *restrict from, type *restrict to, int64_t rows, int64_t columns, int64_t distance,            \
               int64_t first, int64_t last) {                                                                           \
         enum { WIDTH = 64 / sizeof(type) };                                                                            \
         int64_t row = first;                                                                                           \
@@ -94,9 +94,62 @@ INLINE uint16_t narrow_bfloat16(float value) {
         for (; row < last; row++)                                                                                      \
             for (int64_t column = 0; column < columns; column++)                                                       \
                 to[column * rows + row] = from[row * distance + column];                                               \
+        return 1;                                                                                                      \
     }
 
 TRANSPOSE(transpose_1, uint8_t)
 TRANSPOSE(transpose_2, uint16_t)
 TRANSPOSE(transpose_4, uint32_t)
 TRANSPOSE(transpose_8, uint64_t)
+
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef uint8_t unaligned16 __attribute__((vector_size(16), aligned(1), may_alias));
+
+#if defined(__clang__)
+#define INTERLEAVE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define INTERLEAVE(a, b, ...) __builtin_shuffle(a, b, (bytes16){__VA_ARGS__})
+#endif
+
+/* The transpose of 16 x 16 bytes: rows i and i + 8 are interleaved, four times over. */
+INLINE void transpose_tile(const uint8_t *from, int64_t from_distance, uint8_t *to, int64_t to_distance) {
+    bytes16 rows[16], mixed[16];
+    for (int i = 0; i < 16; i++) rows[i] = *(const unaligned16 *)(from + i * from_distance);
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 8; i++) {
+            mixed[2 * i] = INTERLEAVE(rows[i], rows[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            mixed[2 * i + 1] =
+                INTERLEAVE(rows[i], rows[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+        }
+        memcpy(rows, mixed, sizeof rows);
+    }
+    for (int i = 0; i < 16; i++) *(unaligned16 *)(to + i * to_distance) = rows[i];
+}
+
+/* The same for floats that are all 0 or 1, as bytes; 0 at the first that is neither, 1 when done. */
+int transpose_bits(const float *restrict from, uint8_t *restrict to, int64_t rows, int64_t columns, int64_t distance,
+                   int64_t first, int64_t last) {
+    enum { HEIGHT = 64, WIDTH = 256 };
+    uint8_t bits[HEIGHT][WIDTH];
+    for (int64_t row = first; row < last; row += HEIGHT)
+        for (int64_t column = 0; column < columns; column += WIDTH) {
+            int64_t height = last - row < HEIGHT ? last - row : HEIGHT;
+            int64_t width = columns - column < WIDTH ? columns - column : WIDTH;
+            uint32_t others = 0;
+            for (int64_t i = 0; i < height; i++) {
+                const float *values = from + (row + i) * distance + column;
+                for (int64_t j = 0; j < width; j++) {
+                    others |= (uint32_t)(values[j] != 0.0f) & (uint32_t)(values[j] != 1.0f);
+                    bits[i][j] = values[j] == 1.0f;
+                }
+            }
+            if (others) return 0;
+            uint8_t *target = to + column * rows + row;
+            int64_t whole = height == HEIGHT ? width / 16 * 16 : 0;
+            for (int64_t j = 0; j < whole; j += 16)
+                for (int64_t i = 0; i < HEIGHT; i += 16) transpose_tile(&bits[i][j], WIDTH, target + j * rows + i, rows);
+            for (int64_t j = whole; j < width; j++)
+                for (int64_t i = 0; i < height; i++) target[j * rows + i] = bits[i][j];
+        }
+    return 1;
+}

@@ -102,14 +102,30 @@ def slot_gradients(inputs: Inputs, grad: Tensor, batch: slice, needs_slots: bool
 
 def transpose(x: Tensor) -> Tensor:
     """A contiguous ``x.t()`` of a matrix on the CPU whose last dimension is contiguous."""
-    rows, columns = x.shape
-    output = torch.empty(columns, rows, dtype=x.dtype)
-    call = getattr(library().handle, f"transpose_{x.element_size()}")
+    output = torch.empty(x.shape[1], x.shape[0], dtype=x.dtype)
+    _transpose(f"transpose_{x.element_size()}", x, output)
+    return output
+
+
+def transpose_bits(x: Tensor) -> Tensor | None:
+    """The same of a float32 matrix of {0, 1}, as uint8; None where another value is found."""
+    output = torch.empty(x.shape[1], x.shape[0], dtype=torch.uint8)
+    return output if _transpose("transpose_bits", x, output) else None
+
+
+def _transpose(name: str, x: Tensor, output: Tensor) -> bool:
+    """Whether every part of the call returned something else than 0."""
+    (rows, columns), distance = x.shape, x.stride(0)
+    call = getattr(library().handle, name)
     call.argtypes = [ctypes.c_void_p] * 2 + [ctypes.c_int64] * 5
     ranges = split(rows, _LINE, x.numel())
-    source, target, distance = x.data_ptr(), output.data_ptr(), x.stride(0)
-    run(lambda part: call(source, target, rows, columns, distance, *ranges[part]), len(ranges))
-    return output
+    done = [0] * len(ranges)
+
+    def one(part: int) -> None:
+        done[part] = call(x.data_ptr(), output.data_ptr(), rows, columns, distance, *ranges[part])
+
+    run(one, len(ranges))
+    return all(done)
 
 
 _POINTERS = (

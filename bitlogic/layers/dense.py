@@ -31,7 +31,7 @@ class LogicDense(nn.Module):
     Args:
         in_dim: the number of inputs.
         out_dim: the number of LUTs.
-        parametrization: ``light``, ``warp``, ``difflogic``, see `bitlogic.parametrizations`.
+        parametrization: a name of `bitlogic.parametrizations.list_parametrizations`.
         connections: ``fixed`` or ``learnable``, see `bitlogic.connections`.
         lut_rank: the slots of a LUT, 1 to 6; slot 0 is the most significant bit of the table's address.
         device: where parameters and buffers live.
@@ -121,7 +121,8 @@ class LogicDense(nn.Module):
         if isinstance(x, PackBitsTensor):
             return x.for_eval(self).look_up(*self.get_luts_and_ids())
         dtype = activation_dtype(x, self.parametrization.weight)
-        signals = signal_major((x.to(dtype) if x.is_floating_point() else x).reshape(-1, self.in_dim))
+        rows = (x.to(dtype) if x.is_floating_point() else x).reshape(-1, self.in_dim)
+        signals = signal_major(rows, bits_as_bytes=self.parametrization.weight.dtype == torch.float32)
         if not self.training:
             output = self._look_up(signals, dtype)
         else:
