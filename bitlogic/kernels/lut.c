@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
+#define AHEAD 4
 #define MAX_RANK 6
 #define CHUNK_BYTES 2048 /* of one row in a chunk of samples: a LUT's rows and their gradients fit the first cache */
 

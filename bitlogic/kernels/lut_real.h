@@ -242,6 +242,10 @@ static void NAME(pass_on)(const struct job *job, int64_t slot, int64_t at, int64
     }
 }
 
+INLINE void NAME(prefetch)(const REAL *row, int64_t num) {
+    for (int64_t i = 0; i < num; i += 64 / (int64_t)sizeof(REAL)) __builtin_prefetch(row + i);
+}
+
 /* The gradients by samples first..last; sums over samples go to the given part of grad_table and grad_weights. */
 void NAME(lut_backward)(const struct job *job, int64_t first, int64_t last, int64_t part) {
     REAL buffers[MAX_RANK + 1][CHUNK], slots[MAX_RANK][CHUNK], bits[MAX_RANK][CHUNK], unused[1 << MAX_RANK] = {0};
@@ -255,6 +259,12 @@ void NAME(lut_backward)(const struct job *job, int64_t first, int64_t last, int6
         int64_t num = last - at < CHUNK ? last - at : CHUNK, wide = NAME(padded)(num);
         if (touched) memset(touched, 0, (size_t)job->in_dim);
         for (int64_t lut = 0; lut < job->num_luts; lut++) {
+            if (lut + AHEAD < job->num_luts)
+                for (int64_t j = 0; j < job->rank; j++) {
+                    int64_t row = job->indices[j * job->num_luts + lut + AHEAD] * job->batch + at;
+                    if (job->grad_signals) NAME(prefetch)((const REAL *)job->grad_signals + row, num);
+                    if (job->signal_kind == REAL_KIND) NAME(prefetch)((const REAL *)job->signals + row, num);
+                }
             for (int64_t j = 0; j < job->rank; j++) {
                 int64_t row = job->indices[j * job->num_luts + lut] * job->batch + at;
                 x[j] = NAME(load)(job->signals, job->signal_kind, job->view, row, num, buffers[j]);
