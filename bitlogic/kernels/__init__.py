@@ -2,6 +2,7 @@
 
 from bitlogic.kernels.build import library
 from bitlogic.kernels.memory import keep_freed_memory as keep_freed_memory
+from bitlogic.kernels.recycling import release_memory as release_memory
 from bitlogic.kernels.switch import use_native as use_native
 
 

@@ -18,6 +18,7 @@ from bitlogic.kernels.multilinear import (
     multiply_out,
     table_gradient,
 )
+from bitlogic.kernels.recycling import empty
 
 # Elements of one half's monomials in a block of LUTs: small enough for a core's cache, large enough to hide the cost of
 # starting an operation, which on a GPU is all there is to hide.
@@ -28,7 +29,7 @@ def forward(inputs: Inputs, dtype: torch.dtype) -> Tensor:
     """The outputs ``(num_luts, batch)``, of that dtype."""
     (num_slots, num_luts), batch = inputs.indices.shape, inputs.signals.shape[1]
     matrices = _matrices(inputs)
-    output = matrices.new_empty(num_luts, batch, dtype=dtype)
+    output = empty((num_luts, batch), dtype, matrices.device)
     scratch = Scratch(matrices)
     for luts in _blocks(matrices, batch):
         matrix = matrices[luts]
@@ -48,10 +49,10 @@ def slot_gradients(inputs: Inputs, grad: Tensor, batch: slice, needs_slots: bool
     width = part.signals.shape[1]
     matrices = _matrices(inputs)
     grad_matrices = torch.empty_like(matrices)
-    at_slots = matrices.new_empty(*inputs.indices.shape, width) if needs_slots else None
+    at_slots = empty((*inputs.indices.shape, width), matrices.dtype, matrices.device) if needs_slots else None
     scratch = Scratch(matrices)
     for luts in _blocks(matrices, width):
-        matrix, grads = matrices[luts], grad[luts, batch]
+        matrix, grads = matrices[luts], _rows(grad, luts, inputs.repeats(grad))[:, batch]
         slots = None if at_slots is None else at_slots[:, luts]
         if inputs.view is View.NUDGED:
             grad_matrices[luts] = _add_gradients(part, View.BITS, luts, matrix, grads, None, scratch)
@@ -93,6 +94,15 @@ def _matrices(inputs: Inputs) -> Tensor:
     split = inputs.indices.shape[0] // 2
     table = coefficients(inputs.table)
     return table.view(len(table), 1 << split, -1).repeat_interleave(inputs.sharing, 0)
+
+
+def _rows(grad: Tensor, luts: slice, repeats: int) -> Tensor:
+    """The gradients of a block of LUTs, of which that many in a row have one."""
+    if repeats == 1:
+        return grad[luts]
+    first, last = luts.start // repeats, -(-luts.stop // repeats)
+    some = grad[first:last].repeat_interleave(repeats, 0)
+    return some[luts.start - first * repeats : luts.stop - first * repeats]
 
 
 def _blocks(matrices: Tensor, batch: int) -> list[slice]:

@@ -31,6 +31,10 @@ class Inputs:
         """How many LUTs in a row have one table."""
         return self.indices.shape[1] // self.table.shape[0]
 
+    def repeats(self, grad: Tensor) -> int:
+        """How many LUTs in a row have one row of a gradient, ``(num_luts / repeats, batch)``."""
+        return self.indices.shape[1] // grad.shape[0]
+
 
 def sum_dtype(*dtypes: torch.dtype) -> torch.dtype:
     """float64 where one of the dtypes is, else float32."""

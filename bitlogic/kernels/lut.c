@@ -11,9 +11,9 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
-#define AHEAD 4
 #define MAX_RANK 6
 #define CHUNK_BYTES 2048 /* of one row in a chunk of samples: a LUT's rows and their gradients fit the first cache */
+#define AHEAD 4 /* LUTs whose rows are asked for before their turn in the backward pass: no processor foresees an index */
 
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
@@ -36,7 +36,7 @@ struct job {
     const void *table;         /* real (num_luts / sharing, 2^rank): that many LUTs in a row share one */
     const int64_t *indices;    /* (rank, num_luts) */
     void *output;              /* kind output_kind, (num_luts, batch); of the forward pass */
-    const void *grad;          /* kind output_kind, (num_luts, batch); from here on of the backward pass */
+    const void *grad;          /* kind output_kind, (num_luts / grad_repeats, batch); from here on of the backward pass */
     void *grad_table;          /* real (parts, *table), added to */
     void *grad_signals;        /* real (in_dim, batch), written; or null */
     uint8_t *touched;          /* (parts, in_dim), scratch; where there is grad_signals */
@@ -44,7 +44,8 @@ struct job {
     const int64_t *candidates; /* (num_candidates, rank, num_luts); or null: the indices alone */
     const void *shares;        /* real, as candidates: how the gradient of a slot is shared out; null: to its index */
     void *grad_weights;        /* real (parts, *candidates), added to: sum of (2 x - 1) times the slot's gradient; or null */
-    int64_t batch, in_dim, num_luts, sharing, rank, num_candidates, signal_kind, output_kind, view, slots_first, slots_width;
+    int64_t batch, in_dim, num_luts, sharing, rank, num_candidates, grad_repeats, signal_kind, output_kind, view, slots_first,
+        slots_width;
 };
 
 INLINE float widen_bfloat16(uint16_t bits) {

@@ -242,6 +242,7 @@ static void NAME(pass_on)(const struct job *job, int64_t slot, int64_t at, int64
     }
 }
 
+/* Asks for num samples of a row that is read or added to soon. */
 INLINE void NAME(prefetch)(const REAL *row, int64_t num) {
     for (int64_t i = 0; i < num; i += 64 / (int64_t)sizeof(REAL)) __builtin_prefetch(row + i);
 }
@@ -271,8 +272,8 @@ void NAME(lut_backward)(const struct job *job, int64_t first, int64_t last, int6
                 if (job->view == NUDGED)
                     ones[j] = NAME(load)(job->signals, job->signal_kind, BITS, row, num, bits[j]);
             }
-            const REAL *grad = NAME(load)(job->grad, job->output_kind, AS_IS, lut * job->batch + at, num,
-                                          buffers[MAX_RANK]);
+            int64_t grad_row = lut / job->grad_repeats * job->batch;
+            const REAL *grad = NAME(load)(job->grad, job->output_kind, AS_IS, grad_row + at, num, buffers[MAX_RANK]);
             const REAL *table = (const REAL *)job->table + ((lut / job->sharing) << job->rank);
             REAL *grad_table = tables + ((lut / job->sharing) << job->rank);
             if (job->view == NUDGED) NAME(backward_tables)[job->rank](ones, grad, grad_table, wide);

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from bitlogic.kernels.recycling import empty
+
 
 class Scratch:
     """Named buffers that grow to the largest size asked for: fresh pages for every block would cost more than the sums.
@@ -27,7 +29,7 @@ class Scratch:
             size *= extent
         buffer = self._buffers.get((name, level))
         if buffer is None or buffer.numel() < size:
-            buffer = self._buffers[name, level] = self._like.new_empty(size)
+            buffer = self._buffers[name, level] = empty((size,), self._like.dtype, self._like.device)
         return buffer[:size].view(shape)
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from bitlogic.kernels.build import library
 from bitlogic.kernels.inputs import Inputs
+from bitlogic.kernels.recycling import empty
 from bitlogic.kernels.switch import native_wanted
 from bitlogic.kernels.threads import run, split
 
@@ -32,7 +33,7 @@ def serves(signals: Tensor) -> bool:
 def forward(inputs: Inputs, dtype: torch.dtype) -> Tensor:
     """The outputs ``(num_luts, batch)``, of one of `OUTPUTS`; uint8 is for bits."""
     num_luts, batch = inputs.indices.shape[1], inputs.signals.shape[1]
-    output = torch.empty(num_luts, batch, dtype=dtype)
+    output = empty((num_luts, batch), dtype)
     job = _job(inputs, output=output, output_kind=_KINDS[dtype])
     call = _function("lut_forward", inputs, 2)
     ranges = split(num_luts, 1, inputs.indices.numel() * batch)
@@ -52,7 +53,7 @@ def backward(
 
     Args:
         inputs: what the forward pass read.
-        grad: of the outputs, contiguous ``(num_luts, batch)``.
+        grad: of the outputs, contiguous ``(num_luts, batch)``, or fewer rows, each for equally many LUTs in a row.
         candidates: int64 ``(num_candidates, lut_rank, num_luts)``, contiguous, or None.
         shares: of the table's dtype, as candidates: how a slot's gradient is shared out; None: to its index alone.
         needs_signals, needs_weights: whether that gradient is wanted; else it is None.
@@ -60,7 +61,7 @@ def backward(
     table, signals = inputs.table, inputs.signals
     ranges = _batch_ranges(inputs, slice(0, signals.shape[1]))
     grad_table = table.new_zeros(len(ranges), *table.shape)
-    grad_signals = table.new_empty(signals.shape) if needs_signals else None
+    grad_signals = empty(signals.shape, table.dtype) if needs_signals else None
     touched = torch.empty(len(ranges), len(signals), dtype=torch.uint8) if needs_signals else None
     grad_weights = None
     if needs_weights and candidates is not None:
@@ -68,6 +69,7 @@ def backward(
     job = _job(
         inputs,
         grad=grad,
+        grad_repeats=inputs.repeats(grad),
         output_kind=_KINDS[grad.dtype],
         grad_table=grad_table,
         grad_signals=grad_signals,
@@ -86,10 +88,11 @@ def slot_gradients(inputs: Inputs, grad: Tensor, batch: slice, needs_slots: bool
     table, grad = inputs.table, readable(grad)
     ranges = _batch_ranges(inputs, batch)
     grad_table = table.new_zeros(max(1, len(ranges)), *table.shape)
-    slots = table.new_empty(*inputs.indices.shape, batch.stop - batch.start) if needs_slots else None
+    slots = empty((*inputs.indices.shape, batch.stop - batch.start), table.dtype) if needs_slots else None
     job = _job(
         inputs,
         grad=grad,
+        grad_repeats=inputs.repeats(grad),
         output_kind=_KINDS[grad.dtype],
         grad_table=grad_table,
         grad_slots=slots,
@@ -132,7 +135,8 @@ _POINTERS = (
     "signals table indices output grad grad_table grad_signals touched grad_slots candidates shares grad_weights"
 ).split()
 _NUMBERS = (
-    "batch in_dim num_luts sharing rank num_candidates signal_kind output_kind view slots_first slots_width"
+    "batch in_dim num_luts sharing rank num_candidates grad_repeats signal_kind output_kind view slots_first "
+    "slots_width"
 ).split()
 
 

@@ -39,7 +39,7 @@ class DiffLogicParametrization(Parametrization):
         logits: Tensor = self.weight
         if self.forward_sampling.startswith("gumbel"):
             logits = logits + gumbel_noise(logits)
-        shares = torch.softmax(logits / self.temperature, -1)
+        shares = torch.softmax(logits if self.temperature == 1.0 else logits / self.temperature, -1)
         if self.forward_sampling.endswith("hard"):
             shares = straight_through(one_hot(logits.detach().argmax(-1), 16), shares)
         return interpolate(signals, full_precision_product(shares, truth_tables(shares)), wiring)

@@ -14,6 +14,7 @@ from torch import Tensor
 from bitlogic.connections.wiring import WIRING_SCHEMA, Wiring, gradient_or_empty, pull_back
 from bitlogic.kernels import blocks, native
 from bitlogic.kernels.inputs import Inputs, View, sum_dtype
+from bitlogic.kernels.repeated import compact
 from bitlogic.sampling import check_choice
 
 SLOPES = ("interpolation", "finite_differences")
@@ -166,7 +167,8 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def _differentiate(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
     needs_signals, _, _, _, needs_weights, *others = ctx.needs_input_grad
-    grads = torch.ops.bitlogic.luts_backward(grad, *ctx.saved_tensors, *ctx.options, needs_signals, needs_weights)
+    rows = compact(grad)
+    grads = torch.ops.bitlogic.luts_backward(rows, *ctx.saved_tensors, *ctx.options, needs_signals, needs_weights)
     to_signals, to_table, to_weights = grads
     return (
         to_signals if needs_signals else None,
