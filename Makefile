@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-EXTRAS := sim,amaranth,formal,data,report,sweep,dev
+EXTRAS := sim,amaranth,formal,synth,lint,data,report,sweep,dev
 
 # Training starts many short parallel loops; threads that spin between them stall on a busy machine.
 export OMP_WAIT_POLICY := passive

@@ -31,3 +31,7 @@ class TargetError(BitlogicError):
 
 class DivergenceError(BitlogicError):
     """A training whose loss, gradient or weights are no longer finite; the message names the step."""
+
+
+class ToolError(BitlogicError):
+    """An outside tool that crashed, ran out of time or printed what its reader does not know; the exit code is 1."""

@@ -18,7 +18,7 @@ FORMAT = "bitlogic-artifacts"
 VERSION = 1
 _LIST_OF_NUMBERS = re.compile(r"\[\s+([^\[\]{}\"]+?)\s+\]")
 UNFINISHED = ".manifest.partial"  # in a folder whose files are just being replaced among other people's
-REPORTS = ("verify.json",)  # written beside the artifacts by later commands; ours, but in no manifest
+REPORTS = ("verify.json", "proof.json")  # written beside the artifacts by later commands; ours, but in no manifest
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import click
 import bitlogic
 from bitlogic.errors import BitlogicError, ExportError, OptionError
 from bitlogic.export.cli_bench import bench
+from bitlogic.export.cli_synth import report, synth
 from bitlogic.export.cli_train import train
 from bitlogic.export.progress import step
 from bitlogic.export.table import table
@@ -80,7 +81,8 @@ class ExportCommand(click.Command):
 def export_command(context: click.Context, model: Path, target: str, output: Path, *, force: bool, seed: int) -> None:
     """Export MODEL to a folder that can be verified without it.
 
-    MODEL is a model.pt or a netlist .npz. Every option that is not listed here is the target's own.
+    MODEL is a model.pt, a netlist .npz or a .blif beside its side-car. Every option that is not listed here is the
+    target's own.
     """
     from bitlogic.export.artifacts import check_writable
     from bitlogic.export.folder import export, options_from
@@ -150,7 +152,7 @@ def verify(
 def inspect(path: Path, *, as_json: bool) -> None:
     """Show what a model, a netlist or an export holds.
 
-    PATH is a model.pt, a netlist .npz or an export folder.
+    PATH is a model.pt, a netlist .npz, a .blif beside its side-car, or an export folder.
     """
     from bitlogic.export.artifacts import Artifacts
     from bitlogic.export.inspect import describe_export, describe_netlist, text_of
@@ -233,6 +235,8 @@ def demo(output: Path | None, seed: int) -> int:
 
 
 cli.add_command(bench)
+cli.add_command(report)
+cli.add_command(synth)
 cli.add_command(train)
 
 
@@ -259,6 +263,10 @@ def _load(path: Path) -> "tuple[nn.Module | None, Netlist]":
 
     if path.suffix == ".npz":
         return None, Netlist.load(path)
+    if path.suffix == ".blif":
+        from bitlogic.export.exchange.load import load as load_blif
+
+        return None, load_blif(path)
     with step(f"loading {path}"):
         from bitlogic.checkpoint import load
         from bitlogic.export.extract import extract

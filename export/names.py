@@ -39,8 +39,26 @@ C_KEYWORDS = frozenset(
     virtual void volatile wchar_t while xor xor_eq
     """.split()
 )
+VHDL_RESERVED = frozenset(
+    # IEEE 1076-2008 and -2019, and the names that the printed text uses, which a declaration would hide.
+    """
+    abs access after alias all and architecture array assert assume assume_guarantee attribute begin block body buffer
+    bus case component configuration constant context cover default disconnect downto else elsif end entity exit
+    fairness file for force function generate generic group guarded if impure in inertial inout is label library
+    linkage literal loop map mod nand new next nor not null of on open or others out package parameter port postponed
+    private procedure process property protected pure range record register reject release rem report restrict
+    restrict_guarantee return rol ror select sequence severity shared signal sla sll sra srl strong subtype then to
+    transport type unaffected units until use variable view vmode vpkg vprop vunit wait when while with xnor xor
+    ieee numeric_std resize rising_edge rtl signed std std_logic std_logic_1164 std_logic_vector to_integer
+    to_unsigned unsigned work
+    """.split()
+)
 PYTHON_KEYWORDS = frozenset([*keyword.kwlist, *keyword.softkwlist])
-_PORTS = ("clk", "rst", "valid_in", "valid_out", "x", "bits", "scores", "class_id")
+_PORTS = (
+    *("clk", "rst", "valid_in", "ready_in", "valid_out", "ready_out", "x", "bits", "scores", "class_id", "frame_error"),
+    *(f"{side}_axis_t{part}" for side in "sm" for part in ("data", "valid", "ready", "last")),
+)
+_PORT_PREFIX = "s_axil_"  # of the register file
 _MAX_LENGTH = 128  # tools cut or refuse longer ones; C99 promises 31 significant characters, every compiler far more
 
 
@@ -58,5 +76,14 @@ def check_identifier(option: str, name: str, language: str, keywords: frozenset[
 def check_module_name(name: str) -> None:
     """OptionError unless ``name`` can be the top module of a hardware target: simulators mix it up with a port's."""
     check_identifier("module-name", name, "Verilog", VERILOG_KEYWORDS)
-    if name in _PORTS:
+    if name in _PORTS or name.startswith(_PORT_PREFIX):
         raise OptionError(f"--module-name {name!r} is the name of a port; the ports are {', '.join(_PORTS)}")
+
+
+def check_entity_name(name: str) -> None:
+    """OptionError unless ``name``, which is a module's, can be that of a VHDL entity too; case makes no difference."""
+    if name.endswith("_") or "__" in name:
+        raise OptionError(f"--module-name {name!r} is no identifier of VHDL: it ends in _ or has two in a row")
+    if name.lower() in VHDL_RESERVED:
+        raise OptionError(f"--module-name {name!r} has a meaning in VHDL")
+    check_module_name(name.lower())

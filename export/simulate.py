@@ -1,9 +1,9 @@
-"""One run of a Verilog design in a real simulator: samples in, scores and classes out, all read from its ports.
+"""One run of a Verilog or VHDL design in a real simulator: samples in, scores and classes out, all read from its ports.
 
-Any top module with the ports of the hardware targets will do. cocotb drives the simulator: a child process
-(``cocotb_launch``) builds and starts it, ``cocotb_bench`` runs inside it, and files in a temporary folder carry the
-data. Icarus is preferred, then Verilator; the environment variable BITLOGIC_SIMULATOR (``icarus`` or ``verilator``)
-chooses.
+Any top module with the ports of one of the interfaces will do (``testbench_ports``). cocotb drives the simulator: a
+child process (``cocotb_launch``) builds and starts it, ``cocotb_bench`` runs inside it, and files in a temporary folder
+carry the data. For Verilog Icarus is preferred, then Verilator; the environment variable BITLOGIC_SIMULATOR (``icarus``
+or ``verilator``) chooses. For VHDL there is ``ghdl``.
 """
 
 import json
@@ -12,77 +12,60 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 from xml.etree.ElementTree import ParseError
 
-import numpy as np
-import numpy.typing as npt
-
 from bitlogic.errors import MissingToolError, TargetError
-from bitlogic.export.samples import InputKind, Result, Samples
-from bitlogic.export.simulators import SIMULATORS, available_simulators, environment_of, missing_simulator
+from bitlogic.export.samples import Result, Samples
+from bitlogic.export.simulators import (
+    GHDL,
+    SIMULATORS,
+    available_simulators,
+    environment_of,
+    missing_ghdl,
+    missing_simulator,
+)
+from bitlogic.export.testbench_ports import Ports as Ports
+from bitlogic.export.testbench_ports import described, hex_lines, packed_inputs, unpacked_results
 
-Array = npt.NDArray[Any]
 TIMEOUT_SECONDS = 3600.0
+TEST_FOLDER = "test/"  # of an export: benches, which are no part of the design
 _LAST_LINES = 12
-
-
-@dataclass(frozen=True)
-class Ports:
-    """What the ports of a top module carry; ``latency_cycles`` 0 is a combinational design without ``clk``."""
-
-    input: InputKind
-    num_elements: int  # features of x, or bits
-    element_width: int
-    num_classes: int
-    score_width: int
-    score_signed: bool
-    latency_cycles: int
-
-    @staticmethod
-    def of(manifest: Mapping[str, Any]) -> "Ports":
-        """The ports of a hardware target's artifacts."""
-        kind = InputKind(manifest["input"]["kind"])
-        encoder = manifest["input"].get("encoder", {})
-        output = manifest["output"]
-        return Ports(
-            input=kind,
-            num_elements=encoder["num_features"] if kind is InputKind.X else manifest["input"]["num_bits"],
-            element_width=encoder["input_bits"] if kind is InputKind.X else 1,
-            num_classes=output["num_classes"],
-            score_width=output["score_width"],
-            score_signed=output["score_signed"],
-            latency_cycles=manifest["latency_cycles"],
-        )
+_SUFFIXES = {"Verilog": (".v", ".sv"), "VHDL": (".vhd",)}
 
 
 def simulate(
     files: Mapping[str, bytes], top: str, ports: Ports, samples: Samples, simulator: str | None = None
 ) -> Result:
-    """What the module ``top`` of the Verilog ``files`` answers to the samples, in their order.
+    """What the module ``top`` of the Verilog ``files``, for ``ghdl`` the VHDL ones, answers to the samples, in order.
 
-    A pipelined design gets a reset, a stream with pauses and a reset in mid-stream. TargetError if ``valid_out`` does
-    not come after exactly ``latency_cycles`` edges, if an output reads X or Z (it names the sample), if the build fails
-    or the run takes longer than an hour, and for samples that the ports cannot carry. MissingToolError without a
-    simulator.
+    A clocked design starts with unknown inputs and one edge of ``rst``, then gets samples one by one, back to back, and
+    with random pauses on both sides and two resets on the way, after which the interrupted samples are given again;
+    with back-pressure also a standstill, an AXI4-Stream also frames of a wrong length. TargetError, one line, if a
+    handshake breaks a rule, a sample is lost or doubled, the latency or the interval is not the promised one, an output
+    reads X or Z (it names the sample), if the build fails or the run takes longer than an hour, and for samples that
+    the ports cannot carry. MissingToolError without a simulator.
     """
     inputs = packed_inputs(ports, samples)
     simulator = choose_simulator(simulator)
     with TemporaryDirectory(prefix="bitlogic-sim-") as name:
         folder = Path(name)
-        sources = _write_sources(folder / "sources", files)
-        np.save(folder / "inputs.npy", inputs)
-        plan = {"simulator": simulator, "top": top, "sources": sources, "ports": asdict(ports)}
-        (folder / "plan.json").write_text(json.dumps(plan))
+        sources = _write_sources(folder / "sources", files, "VHDL" if simulator == GHDL else "Verilog")
+        (folder / "inputs.mem").write_bytes(hex_lines(inputs))
+        run = {"top": top, "sources": sources, "num_samples": len(samples), "compare": False}
+        (folder / "bench.json").write_text(json.dumps({**run, **described(ports)}))
         _launch(folder, simulator)
         return _outcome(folder, ports, len(samples))
 
 
 def choose_simulator(simulator: str | None = None) -> str:
     """The simulator asked for, by argument or BITLOGIC_SIMULATOR, or the first that is there; else MissingToolError."""
+    if simulator == GHDL:
+        missing = missing_ghdl()
+        if missing is not None:
+            raise MissingToolError(missing)
+        return GHDL
     wanted = simulator or os.environ.get("BITLOGIC_SIMULATOR") or None
     if wanted is not None and wanted not in SIMULATORS:
         raise MissingToolError(f"{wanted!r} is no simulator of ours; choose one of {', '.join(SIMULATORS)}")
@@ -94,38 +77,22 @@ def choose_simulator(simulator: str | None = None) -> str:
     raise MissingToolError(missing_simulator(wanted))
 
 
-def packed_inputs(ports: Ports, samples: Samples) -> Array:
-    """uint8 ``(n, bytes)``: each sample as the input port's bits, lowest first; TargetError where they do not fit."""
-    values = samples.values
-    if samples.kind is not ports.input:
-        raise TargetError(f"samples of kind {samples.kind} for a design that takes {ports.input}")
-    if values.dtype.kind != "u":
-        raise TargetError("hardware takes the encoder's integers q(x), not float32: quantize the samples first")
-    if values.shape[1] != ports.num_elements:
-        raise TargetError(f"samples of {values.shape[1]} values; the port {ports.input} carries {ports.num_elements}")
-    if values.size and int(values.max()) >> ports.element_width:
-        raise TargetError(f"an input of {values.max()}; the port {ports.input} has {ports.element_width} bits for it")
-    shifts = np.arange(ports.element_width, dtype=np.uint16)
-    bits = (values.astype(np.uint16)[:, :, None] >> shifts & 1).astype(np.uint8)
-    return np.packbits(bits.reshape(len(values), ports.num_elements * ports.element_width), axis=1, bitorder="little")
-
-
-def _write_sources(folder: Path, files: Mapping[str, bytes]) -> list[str]:
+def _write_sources(folder: Path, files: Mapping[str, bytes], language: str) -> list[str]:
     sources = []
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-        if path.suffix in (".v", ".sv"):
+        if path.suffix in _SUFFIXES[language] and not name.startswith(TEST_FOLDER):
             sources.append(str(path))
     if not sources:
-        raise TargetError(f"no Verilog among the files {', '.join(files) or '(none)'}")
+        raise TargetError(f"no {language} among the files {', '.join(files) or '(none)'}")
     return sources
 
 
 def _launch(folder: Path, simulator: str) -> None:
     """Runs the child in a process group of its own, so that a time limit ends the simulator with it."""
-    command = [sys.executable, "-m", "bitlogic.export.cocotb_launch", str(folder)]
+    command = [sys.executable, "-m", "bitlogic.export.cocotb_launch", str(folder), simulator]
     with (folder / "launch.log").open("wb") as log:
         child = subprocess.Popen(
             command,
@@ -148,15 +115,16 @@ def _launch(folder: Path, simulator: str) -> None:
 
 def _outcome(folder: Path, ports: Ports, num_samples: int) -> Result:
     """The result that the bench left; cocotb's results.xml decides, for a simulator exits 0 when a test failed."""
-    problem = folder / "problem.txt"
+    output = folder / "build"
+    problem = output / "problem.txt"
     if problem.exists():
         raise TargetError(problem.read_text())
-    if not _test_passed(folder / "results.xml"):
+    if not _test_passed(output / "results.xml"):
         raise TargetError(f"the simulation failed:\n{_last_lines(folder)}")
-    scores, class_ids = np.load(folder / "scores.npy"), np.load(folder / "class_ids.npy")
-    if scores.shape != (num_samples, ports.num_classes) or class_ids.shape != (num_samples,):
-        raise TargetError(f"the bench read {scores.shape} scores for {num_samples} samples")
-    return Result(scores, class_ids)
+    words = [int(line, 16) for line in (output / "got.mem").read_text().split()]
+    if len(words) != num_samples:
+        raise TargetError(f"the bench read {len(words)} results for {num_samples} samples")
+    return unpacked_results(ports, words)
 
 
 def _test_passed(results: Path) -> bool:
@@ -170,7 +138,7 @@ def _test_passed(results: Path) -> bool:
 
 def _last_lines(folder: Path) -> str:
     lines: list[str] = []
-    for name in ("build.log", "run.log", "launch.log"):
+    for name in ("build/build.log", "build/run.log", "launch.log"):
         path = folder / name
         lines += path.read_text(errors="replace").splitlines()[-_LAST_LINES:] if path.exists() else []
     return "\n".join(lines)

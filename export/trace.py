@@ -8,10 +8,10 @@ import numpy.typing as npt
 
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.evaluate import evaluate, evaluate_nets
-from bitlogic.export.folder import options_from_manifest
+from bitlogic.export.folder import mapping_of, optimize_for, options_from_manifest
+from bitlogic.export.mapping import LutMapping
 from bitlogic.export.netlist import Head, Netlist
-from bitlogic.export.passes import optimize
-from bitlogic.export.samples import InputKind, Samples
+from bitlogic.export.samples import Samples
 from bitlogic.export.targets import TARGETS
 from bitlogic.export.verify import Difference, compare
 
@@ -45,7 +45,7 @@ def trace(
     """
     return (
         _trace_layers(extracted, samples, layers or [])
-        or _trace_passes(extracted, samples)
+        or _trace_passes(extracted, samples, mapping_of(options_from_manifest(artifacts.manifest)))
         or _trace_netlist(netlist, extracted, samples)
         or _trace_files(artifacts, netlist)
         or _trace_levels(artifacts, netlist, samples)
@@ -79,7 +79,7 @@ def _trace_layers(extracted: Netlist, samples: Samples, layers: list[tuple[int, 
     return None
 
 
-def _trace_passes(extracted: Netlist, samples: Samples) -> Trace | None:
+def _trace_passes(extracted: Netlist, samples: Samples, mapping: LutMapping) -> Trace | None:
     found: list[Trace] = []
 
     def check(name: str, before: Netlist, after: Netlist) -> None:
@@ -88,7 +88,7 @@ def _trace_passes(extracted: Netlist, samples: Samples) -> Trace | None:
             if not step.holds:
                 found.append(Trace(f"pass {name} changes the scores", step.first))
 
-    optimize(extracted if samples.kind is InputKind.X else extracted.without_encoder(), on_pass=check)
+    optimize_for(extracted, samples.kind, mapping, on_pass=check)
     return found[0] if found else None
 
 

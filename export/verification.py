@@ -1,5 +1,6 @@
 """``bitlogic verify`` as a call: the report of an export folder with what was asked for beside it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,9 +10,12 @@ import numpy as np
 
 from bitlogic.errors import FormatError, OptionError
 from bitlogic.export.artifacts import Artifacts
+from bitlogic.export.coverage import Coverage, coverage
 from bitlogic.export.equivalence import Proof, prove_equal
+from bitlogic.export.formal.artifacts import HARDWARE, prove_artifacts, prove_synthesised
+from bitlogic.export.formal.log import PROOF, ProofLog
 from bitlogic.export.netlist import Netlist
-from bitlogic.export.samples import InputKind, Result
+from bitlogic.export.samples import InputKind, Result, Samples
 from bitlogic.export.table import table
 from bitlogic.export.trace import Trace, trace
 from bitlogic.export.vectors import Inputs, inputs_from_numbers
@@ -30,7 +34,9 @@ class Request:
     root: Path | None = None  # of the data set's files
     limit: int | None = None  # samples of the data
     layers: bool = False  # walk to the first difference
-    formal: bool = False  # prove the passes by SAT
+    formal: bool = False  # prove the passes by SAT, and of hardware the text
+    synthesised: Path | None = None  # a netlist that a synthesis tool made of the export, to prove too
+    technology: str | None = None  # of its cells: ice40, ecp5, xilinx, …
 
 
 @dataclass(frozen=True)
@@ -41,20 +47,26 @@ class Outcome:
     trace: Trace | None
     traced: bool
     proof: Proof | None
+    coverage: Coverage  # of the LUT tables by the samples that the target ran
+    logs: tuple[ProofLog, ...] = ()  # of what tools read: the emitted text, a synthesised netlist
 
     @property
     def holds(self) -> bool:
-        proven = self.proof is None or self.proof.holds is True
+        proven = (self.proof is None or self.proof.holds is True) and all(log.holds for log in self.logs)
         return self.report.holds and proven and self.trace is None
 
     def to_json(self) -> dict[str, Any]:
         return {**self.report.to_json(), "holds": self.holds, **self._extras()}
 
     def write(self, folder: Path) -> None:
-        """Writes ``verify.json`` into the export folder, whole or not at all."""
-        partial = folder / ".verify.json.partial"
-        partial.write_bytes(report_bytes(self.report, holds=self.holds, **self._extras()))
-        partial.replace(folder / "verify.json")
+        """Writes ``verify.json`` into the export folder, and ``proof.json`` if there was a proof, each as a whole."""
+        contents = {"verify.json": report_bytes(self.report, holds=self.holds, **self._extras())}
+        if self.logs:
+            contents[PROOF] = (json.dumps([log.to_json() for log in self.logs], indent=2) + "\n").encode()
+        for name, content in contents.items():
+            partial = folder / f".{name}.partial"
+            partial.write_bytes(content)
+            partial.replace(folder / name)
 
     def text(self) -> str:
         """What the screen shows: a table of the checks, the first differences, the walk, the proof, the verdict."""
@@ -70,19 +82,32 @@ class Outcome:
                     f"evaluate says {first.expected}, it says {first.got}"
                 )
         lines += [f"{name} is not as it was exported" for name in report.changed]
+        lines.append(f"coverage: {self.coverage}")
         if self.traced:
             lines.append(f"walk: {self.trace.where}" if self.trace else "walk: every layer, pass and file agrees")
         if self.proof is not None:
-            lines.append(f"proof: {self.proof}")
-        lines.append(f"{report.target}: {'equal' if self.holds else 'NOT EQUAL'} (vectors of seed {report.seed})")
+            lines.append(f"proof of the passes: {self.proof}")
+        lines += [f"proof of {log.text()}" for log in self.logs]
+        lines.append(f"{report.target}: {self._verdict()} (vectors of seed {report.seed})")
         return "\n".join(lines)
 
+    def _verdict(self) -> str:
+        if self.holds:
+            return "equal"
+        undecided = self.report.holds and self.trace is None and not self._refuted()
+        return "equal on all vectors, NOT PROVEN" if undecided else "NOT EQUAL"
+
+    def _refuted(self) -> bool:
+        return (self.proof is not None and self.proof.holds is False) or any(log.refuted for log in self.logs)
+
     def _extras(self) -> dict[str, Any]:
-        extras: dict[str, Any] = {}
+        extras: dict[str, Any] = {"coverage": self.coverage.to_json()}
         if self.traced:
             extras["walk"] = None if self.trace is None else asdict(self.trace)
         if self.proof is not None:
             extras["proof"] = {"holds": self.proof.holds, "sentence": str(self.proof)}
+        if self.logs:
+            extras["proofs"] = [{"subject": log.subject, "holds": log.holds} for log in self.logs]
         return extras
 
 
@@ -105,7 +130,9 @@ def run_verification(artifacts: Artifacts, request: Request) -> Outcome:
             layers = layer_bits(request.model, vectors.inputs)
         found = trace(artifacts, netlist, extracted, vectors.inputs.samples, layers)
     proof = _prove(extracted, netlist, kind) if request.formal else None
-    return Outcome(report, found, request.layers, proof)
+    given = [vectors.inputs.samples.values, *([] if data is None else [data.samples.values])]
+    covered = coverage(netlist, Samples(vectors.inputs.samples.kind, np.concatenate(given)))
+    return Outcome(report, found, request.layers, proof, covered, _prove_hardware(artifacts, request))
 
 
 def _references(model: "nn.Module | None") -> dict[str, Callable[[Inputs], Result]]:
@@ -114,6 +141,18 @@ def _references(model: "nn.Module | None") -> dict[str, Callable[[Inputs], Resul
     from bitlogic.export.reference import eval_reference, packed_reference
 
     return {"PackedLogicNet": packed_reference(model), "model.eval()": eval_reference(model)}
+
+
+def _prove_hardware(artifacts: Artifacts, request: Request) -> tuple[ProofLog, ...]:
+    """The proofs of what tools read; a target that is no hardware has none."""
+    logs = []
+    if request.formal and artifacts.manifest["target"] in HARDWARE:
+        logs.append(prove_artifacts(artifacts))
+    if request.synthesised is not None:
+        if request.technology is None:
+            raise OptionError("--synthesised needs the --technology of its cells: ice40, ecp5, xilinx, …")
+        logs.append(prove_synthesised(artifacts, request.synthesised, request.technology))
+    return tuple(logs)
 
 
 def _prove(extracted: Netlist, netlist: Netlist, kind: InputKind) -> Proof:

@@ -14,11 +14,12 @@ from amaranth.sim import Simulator
 from bitlogic.errors import TargetError
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.evaluate import evaluate
+from bitlogic.export.hardware.architecture import Interface
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.samples import InputKind, Result, Samples
 from bitlogic.export.simulate import Ports, simulate
 from bitlogic.export.targets.amaranth import AmaranthOptions, emit
-from tests.nets import DEGENERATE, random_netlist, samples_for
+from tests.nets import DEGENERATE, random_netlist, samples_for, with_weights
 
 
 def converted(artifacts: Artifacts, folder: Path) -> bytes:
@@ -68,13 +69,51 @@ def test_a_degenerate_netlist_converts_like_evaluate(tmp_path: Path, case: str) 
 
 @pytest.mark.sim
 @pytest.mark.yosys
-def test_a_flipped_operator_in_the_converted_verilog_is_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [{}, {"axi_lite": True, "axis_bytes": 4}], ids=["bytes", "words and registers"])
+def test_the_converted_axi4_stream_runs_like_evaluate(tmp_path: Path, options: dict[str, Any]) -> None:
+    netlist = random_netlist(2, widths=(70, 30, 20))
+    chosen = AmaranthOptions(interface=Interface.AXIS, **options)
+    assert_converts_like_evaluate(netlist, chosen, samples_for(netlist, InputKind.X, num=30), tmp_path)
+
+
+# The flat ports that the benches drive, around those that Amaranth gives the two streams.
+FLAT = """
+module flat (
+    input clk, input rst, input valid_in, output ready_in, input [{x}:0] x,
+    output valid_out, input ready_out, output [{scores}:0] scores, output [{class_id}:0] class_id
+);
+    bitlogic_net net (
+        .clk(clk), .rst(rst), .sink__valid(valid_in), .sink__ready(ready_in), .sink__payload(x),
+        .source__valid(valid_out), .source__ready(ready_out), .source__payload({{class_id, scores}})
+    );
+endmodule
+"""
+
+
+@pytest.mark.sim
+@pytest.mark.yosys
+@pytest.mark.parametrize("weighted", [False, True], ids=["popcounts", "weights"])
+def test_the_converted_stream_runs_like_evaluate(tmp_path: Path, weighted: bool) -> None:
+    netlist = with_weights(random_netlist(2), 1) if weighted else random_netlist(2)
+    samples = samples_for(netlist, InputKind.X, num=30)
+    artifacts = emit(netlist, AmaranthOptions(interface=Interface.STREAM))
+    scores = netlist.head.num_classes * netlist.score_width
+    flat = FLAT.format(x=6 * 8 - 1, scores=scores - 1, class_id=netlist.class_width - 1)
+    files = {"net.v": converted(artifacts, tmp_path), "flat.v": flat.encode()}
+    assert_equal(simulate(files, "flat", Ports.of(artifacts.manifest), samples), evaluate(netlist, samples))
+
+
+@pytest.mark.sim
+@pytest.mark.yosys
+def test_a_flipped_table_in_the_converted_verilog_is_seen(tmp_path: Path) -> None:
     netlist = DEGENERATE["one_lut"]
     artifacts = emit(netlist, AmaranthOptions(input=InputKind.BITS))
-    verilog = converted(artifacts, tmp_path)
-    assert verilog.count(b" & ") == 1
+    (text,) = artifacts.files.values()
+    assert text.count(b"(0x8, ") == 1
+    flipped = Artifacts(artifacts.manifest, {"bitlogic_net.py": text.replace(b"(0x8, ", b"(0xe, ")})
     samples = samples_for(netlist, InputKind.BITS)
-    result = simulate({"net.v": verilog.replace(b" & ", b" | ")}, "bitlogic_net", Ports.of(artifacts.manifest), samples)
+    verilog = {"net.v": converted(flipped, tmp_path)}
+    result = simulate(verilog, "bitlogic_net", Ports.of(artifacts.manifest), samples)
     assert (result.scores != evaluate(netlist, samples).scores).any()
 
 
@@ -82,14 +121,10 @@ def test_a_flipped_operator_in_the_converted_verilog_is_seen(tmp_path: Path) -> 
 @pytest.mark.yosys
 def test_a_wrong_latency_of_the_converted_verilog_is_seen(tmp_path: Path) -> None:
     artifacts = emit(random_netlist(0), AmaranthOptions(pipeline=1))
-    ports = Ports.of({**artifacts.manifest, "latency_cycles": 4})
+    ports = Ports.of({**artifacts.manifest, "latency_cycles": artifacts.manifest["latency_cycles"] - 1})
+    verilog = {"net.v": converted(artifacts, tmp_path)}
     with pytest.raises(TargetError, match="valid_out"):
-        simulate(
-            {"net.v": converted(artifacts, tmp_path)},
-            "bitlogic_net",
-            ports,
-            samples_for(random_netlist(0), InputKind.X),
-        )
+        simulate(verilog, "bitlogic_net", ports, samples_for(random_netlist(0), InputKind.X))
 
 
 def component(artifacts: Artifacts, folder: Path, name: str) -> Any:

@@ -12,7 +12,8 @@ from bitlogic.errors import MissingToolError, TargetError
 from bitlogic.export import simulate as simulate_module
 from bitlogic.export import simulators
 from bitlogic.export.samples import InputKind, Samples
-from bitlogic.export.simulate import Ports, choose_simulator, packed_inputs, simulate
+from bitlogic.export.simulate import choose_simulator, simulate
+from bitlogic.export.testbench_ports import Ports, packed_inputs
 
 PORTS = Ports(
     input=InputKind.BITS,

@@ -220,7 +220,7 @@ def test_a_bad_model_is_one_line_and_nothing_written(case: str, tmp_path: Path) 
 
 
 BAD_WORDS = {
-    "unknown target": (["--target", "vhdl"], ["vhdl", "verilog"]),
+    "unknown target": (["--target", "systemc"], ["systemc", "verilog"]),
     "unknown option of a target": (["--target", "c", "--pipeline", "2"], ["--pipeline", "--prefix"]),
     "option without value": (["--target", "c", "--prefix"], ["--prefix"]),
     "no whole number": (["--target", "verilog", "--pipeline", "two"], ["--pipeline", "two"]),

@@ -6,53 +6,38 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bitlogic.export.evaluate import evaluate
 from bitlogic.export.hardware.core import Core, CorePlan, Pipeline, build_core
-from bitlogic.export.hardware.rtl import modules_below
 from bitlogic.export.hardware.simulate import Simulation
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.samples import InputKind, Samples
+from tests.hardware_drivers import check_well_formed, expected_rows, in_beats, port_bits, results
 from tests.nets import DEGENERATE, random_netlist, samples_for, with_weights
 
 Array = npt.NDArray[Any]
 PIPELINES = {"none": Pipeline(), "1": Pipeline.of(1), "2": Pipeline.of(2), "9": Pipeline.of(9)}
 
 
-def port_bits(netlist: Netlist, samples: Samples) -> Array:
-    width = netlist.encoder.input_bits if samples.kind is InputKind.X and netlist.encoder is not None else 1
-    shifts = np.arange(width, dtype=np.uint16)
-    bits = samples.values.astype(np.uint16)[:, :, None] >> shifts & 1
-    return bits.reshape(len(samples), -1).T.astype(np.uint8)
-
-
-def results(netlist: Netlist, outputs: dict[str, Array]) -> tuple[Array, Array]:
-    width = netlist.score_width
-    bits = outputs["scores"].reshape(netlist.head.num_classes, width, -1).astype(np.int64)
-    scores = np.einsum("cwl,w->lc", bits, np.left_shift(1, np.arange(width)))
-    if netlist.score_signed:
-        scores -= (scores >> width - 1) << width
-    class_bits = outputs["class_id"].astype(np.int64)
-    return scores, np.left_shift(1, np.arange(len(class_bits))) @ class_bits
-
-
-def check(netlist: Netlist, core: Core, samples: Samples) -> None:
-    expected = evaluate(netlist, samples)
-    inputs = {str(samples.kind): port_bits(netlist, samples)}
+def check(netlist: Netlist, core: Core, samples: Samples, num_beats: int = 1) -> None:
+    check_well_formed(core.module)
+    beats = in_beats(port_bits(netlist, samples), num_beats)
+    name = str(samples.kind)
     simulation = Simulation(core.module, len(samples))
-    if core.latency_cycles:
-        ones = np.ones((1, len(samples)), dtype=np.uint8)
-        noise = {name: 1 - value for name, value in inputs.items()}
-        simulation.edge({**noise, "valid_in": ones}, reset=True)
-        for cycle in range(core.latency_cycles):
-            assert not simulation.outputs({**noise, "valid_in": ones})["valid_out"].any()
-            simulation.edge({**(inputs if cycle == 0 else noise), "valid_in": ones * (cycle == 0)})
-        outputs = simulation.outputs({**noise, "valid_in": ones})
-        assert outputs["valid_out"].all()
-    else:
-        outputs = simulation.outputs(inputs)
-    scores, class_ids = results(netlist, outputs)
-    assert np.array_equal(scores, expected.scores)
-    assert np.array_equal(class_ids, expected.class_ids)
+    if not core.latency_cycles:
+        assert np.array_equal(results(netlist, simulation.outputs({name: beats[0]})), expected_rows(netlist, samples))
+        return
+    one = np.ones((1, len(samples)), dtype=np.uint8)
+    noise = {name: 1 - beats[0], "valid_in": 0 * one}
+    simulation.edge({**noise, "valid_in": one}, reset=True)
+    for number, beat in enumerate(beats):
+        for _ in range(number % 3):
+            simulation.edge(noise)
+        simulation.edge({name: beat, "valid_in": one})
+    for _ in range(core.latency_cycles - 1):
+        assert not simulation.outputs(noise)["valid_out"].any()
+        simulation.edge(noise)
+    outputs = simulation.outputs(noise)
+    assert outputs["valid_out"].all()
+    assert np.array_equal(results(netlist, outputs), expected_rows(netlist, samples))
 
 
 @pytest.mark.parametrize("kind", [InputKind.X, InputKind.BITS], ids=str)
@@ -98,10 +83,45 @@ def test_a_core_that_is_not_enabled_stands_still() -> None:
         simulation.edge({"bits": bits, "valid_in": one * (cycle == 0), "enable": one})
     outputs = simulation.outputs({"bits": 1 - bits, "valid_in": zero, "enable": zero})
     assert outputs["valid_out"].all()
-    assert np.array_equal(results(netlist, outputs)[0], evaluate(netlist, samples).scores)
+    assert np.array_equal(results(netlist, outputs), expected_rows(netlist, samples))
 
 
-def test_every_name_of_a_module_stands_for_one_module() -> None:
-    netlist = random_netlist(7, widths=(50, 36))
-    names = [module.name for module in modules_below(build_core(netlist, CorePlan("net", InputKind.X)).module)]
-    assert len(names) == len(set(names))
+@pytest.mark.parametrize("input_beats", [False, True], ids=["one beat", "beats"])
+@pytest.mark.parametrize("fold", [2, 3, 8, 17])
+@pytest.mark.parametrize("weighted", [False, True], ids=["popcounts", "weights"])
+def test_a_folded_core_gives_the_same_in_several_cycles(fold: int, weighted: bool, input_beats: bool) -> None:
+    netlist = with_weights(random_netlist(fold), seed=4) if weighted else random_netlist(fold)
+    for kind, pipeline in ((InputKind.X, Pipeline.of(1)), (InputKind.BITS, Pipeline.of(3))):
+        beats = fold if input_beats else 1
+        core = build_core(netlist, CorePlan("net", kind, pipeline, fold=fold, input_beats=beats))
+        check(netlist, core, samples_for(netlist, kind, seed=1), beats)
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_degenerate_netlists_fold(name: str) -> None:
+    netlist = DEGENERATE[name]
+    core = build_core(netlist, CorePlan("net", InputKind.BITS, Pipeline.of(1), fold=3, input_beats=3))
+    check(netlist, core, samples_for(netlist, InputKind.BITS, seed=2), 3)
+
+
+@pytest.mark.parametrize("input_beats", [1, 4])
+def test_a_folded_core_takes_a_sample_every_fold_cycles(input_beats: int) -> None:
+    netlist = random_netlist(9)
+    core = build_core(netlist, CorePlan("net", InputKind.X, Pipeline.of(1), fold=4, input_beats=input_beats))
+    samples = samples_for(netlist, InputKind.X, seed=1)
+    beats = in_beats(port_bits(netlist, samples), input_beats)
+    one = np.ones((1, len(samples)), dtype=np.uint8)
+    simulation = Simulation(core.module, len(samples))
+    simulation.edge({"x": beats[0], "valid_in": one}, reset=True)
+    seen = []
+    for cycle in range(4 * 12 + core.latency_cycles):
+        rolled = np.roll(beats[cycle % input_beats], cycle // 4, axis=1)
+        offered = one * (cycle < 4 * 12 and (input_beats == 4 or cycle % 4 == 0))
+        outputs = simulation.outputs({"x": rolled, "valid_in": offered})
+        if outputs["valid_out"].any():
+            seen.append((cycle, results(netlist, outputs)))
+        simulation.edge({"x": rolled, "valid_in": offered})
+    first = core.latency_cycles + input_beats - 1
+    assert [cycle for cycle, _ in seen] == list(range(first, first + 48, 4))[: len(seen)] and len(seen) >= 11
+    for number, (_, values) in enumerate(seen):
+        assert np.array_equal(values, np.roll(expected_rows(netlist, samples), number, axis=0))

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 IR = {"netlist", "head", "checks", "levels", "npz", "artifacts", "samples"}
-LOWERINGS = {"render", "expressions", "stages", "names", "manifest"}  # what targets share
+LOWERINGS = {"render", "expressions", "stages", "names", "manifest", "hardware", "signal_names"}  # what targets share
 THIRD_PARTY = {"torch", "numpy", "jinja2", "click", "amaranth", "cocotb", "cocotb_tools", "sklearn", "aigverse"}
 
 # Modules of bitlogic.export: (modules of bitlogic.export that they may import, third-party packages).
@@ -23,20 +23,30 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "artifacts": (set(), {"numpy"}),
     "render": (set(), {"jinja2"}),
     "expressions": ({"netlist"}, {"numpy"}),
+    "signal_names": (IR | {"hardware"}, set()),
     "stages": ({"netlist"}, {"numpy"}),
     "names": (set(), set()),
     "doctor": ({"simulators"}, set()),
-    "manifest": (IR, {"numpy"}),
+    "manifest": (IR | {"hardware"}, {"numpy"}),
     "evaluate": (IR, {"numpy"}),
     "vectors": (IR | {"evaluate"}, {"numpy"}),
-    "folder": (IR | {"evaluate", "passes", "targets", "vectors"}, {"numpy"}),
+    "folder": (IR | {"evaluate", "exchange", "mapping", "passes", "targets", "vectors", "testbench"}, {"numpy"}),
     "verify": (IR | {"evaluate", "targets", "vectors", "folder"}, {"numpy"}),
     "aig": ({"netlist"}, {"numpy", "aigverse"}),
     "free_inputs": (IR, {"numpy"}),
     "equivalence": (IR | {"aig", "evaluate", "free_inputs"}, {"numpy"}),
-    "trace": (IR | {"evaluate", "folder", "passes", "targets", "verify"}, {"numpy"}),
+    "trace": (IR | {"evaluate", "folder", "mapping", "targets", "verify"}, {"numpy"}),
     "simulators": (set(), set()),
-    "simulate": (IR | {"simulators"}, {"numpy", "cocotb_tools"}),
+    "coverage": (IR | {"evaluate"}, {"numpy"}),
+    "testbench_ports": (IR | {"hardware"}, {"numpy"}),
+    "testbench": (IR | {"hardware", "render", "testbench_ports", "vectors"}, {"numpy"}),
+    "simulate": (IR | {"simulators", "testbench_ports"}, {"cocotb_tools"}),
+    "cocotb_vectors": (set(), set()),
+    "cocotb_pins": ({"cocotb_vectors"}, {"cocotb"}),
+    "cocotb_clocked": ({"cocotb_pins", "cocotb_vectors"}, {"cocotb"}),
+    "cocotb_bench": ({"cocotb_clocked", "cocotb_pins", "cocotb_vectors"}, {"cocotb"}),
+    "cocotb_launch": (set(), {"cocotb_tools"}),
+    "words": (set(), set()),
     "unroll": (set(), {"numpy"}),
     "parities": ({"unroll"}, {"numpy"}),
     "extract": ({"netlist", "parities", "unroll"}, {"numpy", "torch"}),
@@ -58,6 +68,7 @@ KNOW_TORCH_LAYERS = {
     "demo.py",
     "cli.py",
     "cli_train.py",
+    "cli_synth.py",
     "verification.py",
     "bench_workloads.py",
 }
@@ -125,15 +136,49 @@ def test_a_pass_imports_the_netlist_and_numpy(path: Path) -> None:
     assert _third_party(_imports(path)) <= {"numpy"}
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "export" / "hardware").glob("*.py")), ids=lambda path: path.name)
+def test_the_lowering_imports_the_netlist_and_numpy(path: Path) -> None:
+    assert _exported(_imports(path)) <= {"netlist", "samples", "names", "stages", "mapping", "hardware"}
+    assert _third_party(_imports(path)) <= {"numpy"}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "export" / "targets").glob("*.py")), ids=lambda path: path.name)
 def test_a_target_imports_the_netlist_artifacts_and_the_shared_lowerings(path: Path) -> None:
-    simulators = {"simulate", "simulators"} if path.name.startswith("verilog") else set()
+    simulators = {"simulate", "simulators", "testbench_ports"} if path.name.startswith(("verilog", "vhdl")) else set()
+    simulators |= {"testbench_ports"} if path.name.startswith("amaranth") else set()
     compilers = {"doctor"} if path.name.startswith("c") else set()
-    assert _exported(_imports(path)) <= IR | LOWERINGS | {"targets"} | simulators | compilers
+    exchange = {"exchange", "mapping"} if path.name in ("blif.py", "aiger.py") else set()
+    assert _exported(_imports(path)) <= IR | LOWERINGS | {"targets"} | simulators | compilers | exchange
     allowed = {"numpy"}
     allowed |= {"amaranth"} if path.name.startswith("amaranth") else set()
     allowed |= {"torch"} if path.name.startswith("packed") else set()
     assert _third_party(_imports(path)) <= allowed
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "export" / "exchange").glob("*.py")), ids=lambda path: path.name)
+def test_an_exchange_format_imports_the_netlist_and_numpy(path: Path) -> None:
+    assert _exported(_imports(path)) <= IR | {"exchange", "names", "render", "words"}
+    assert _third_party(_imports(path)) <= {"numpy"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "export" / "mapping").glob("*.py")), ids=lambda path: path.name)
+def test_a_mapping_imports_passes_and_what_takes_a_netlist_to_abc(path: Path) -> None:
+    assert _exported(_imports(path)) <= IR | {"evaluate", "exchange", "mapping", "passes", "words"}
+    assert _third_party(_imports(path)) <= {"numpy"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "export" / "formal").glob("*.py")), ids=lambda path: path.name)
+def test_a_proof_imports_the_netlist_and_only_its_door_targets_and_folders(path: Path) -> None:
+    doors = {"folder", "targets"} if path.name == "artifacts.py" else set()
+    assert _exported(_imports(path)) <= IR | {"formal", "hardware"} | doors
+    assert _third_party(_imports(path)) <= {"numpy"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "export" / "synthesis").glob("*.py")), ids=lambda path: path.name)
+def test_synthesis_imports_no_torch_and_runs_tools_in_processes_of_their_own(path: Path) -> None:
+    doors = {"folder", "hardware", "manifest", "progress", "render", "simulators", "synthesis", "table", "targets"}
+    assert _exported(_imports(path)) <= IR | doors
+    assert _third_party(_imports(path)) <= {"numpy"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "export").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))

@@ -16,7 +16,7 @@ from bitlogic.export.samples import InputKind, Samples
 from bitlogic.export.targets import TARGETS
 from tests.nets import DEGENERATE, random_netlist, samples_for, with_weights
 
-TOOL_OF = {"verilog": pytest.mark.sim, "c": pytest.mark.cc}
+TOOL_OF = {"verilog": pytest.mark.sim, "vhdl": pytest.mark.ghdl, "c": pytest.mark.cc}
 EVERY_TARGET = [pytest.param(name, marks=TOOL_OF.get(name, ())) for name in TARGETS]
 
 
@@ -122,7 +122,7 @@ def test_samples_of_the_wrong_kind_are_refused(target: str) -> None:
         TARGETS[target].run(artifacts, samples_for(random_netlist(0), InputKind.BITS, num=4))
 
 
-@pytest.mark.parametrize("target", ["verilog", "amaranth"])
+@pytest.mark.parametrize("target", ["verilog", "vhdl", "amaranth"])
 def test_hardware_refuses_an_encoder_without_a_grid_by_name(target: str) -> None:
     netlist = random_netlist(0)
     assert netlist.encoder is not None

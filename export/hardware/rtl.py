@@ -66,6 +66,10 @@ class Slice:
     def whole(self) -> bool:
         return self.width == self.of
 
+    def part(self, low: int, width: int) -> "Slice":
+        """``width`` bits from this slice's bit ``low`` on."""
+        return Slice(self.name, self.low + low, width, self.of)
+
 
 @dataclass(frozen=True)
 class Concat:

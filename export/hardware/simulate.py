@@ -186,10 +186,11 @@ def _operate(operation: Operation, operands: list[Array]) -> Array:
         inverted: Array = 1 - operands[0]
         return inverted
     if kind is Kind.MUX:
-        return np.where(operands[0] == 1, operands[1], operands[2])
+        chosen: Array = np.where(operands[0] == 1, operands[1], operands[2])
+        return chosen
     first, second = operands
     if kind is Kind.EQUAL:
-        return (first == second).all(axis=0, keepdims=True).astype(np.uint8)
+        return np.asarray((first == second).all(axis=0, keepdims=True), dtype=np.uint8)
     if kind in _BITWISE:
         result: Array = _BITWISE[kind](first, second)
         return result

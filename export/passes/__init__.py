@@ -8,12 +8,14 @@ from collections.abc import Callable
 
 from bitlogic.errors import NetlistError
 from bitlogic.export.netlist import Netlist
+from bitlogic.export.passes.complements import merge_complements
 from bitlogic.export.passes.constants import fold_constants
 from bitlogic.export.passes.dead import remove_dead
 from bitlogic.export.passes.duplicates import merge_duplicates
 from bitlogic.export.passes.encoder_bits import share_encoder_bits
 from bitlogic.export.passes.pins import drop_unused_pins
 from bitlogic.export.passes.rank import narrow_rank
+from bitlogic.export.passes.thermometer import use_thermometer
 from bitlogic.export.passes.wires import absorb_wires
 
 Pass = Callable[[Netlist], Netlist]
@@ -21,9 +23,11 @@ Pass = Callable[[Netlist], Netlist]
 PASSES: tuple[Pass, ...] = (
     share_encoder_bits,
     fold_constants,
+    use_thermometer,
     drop_unused_pins,
     absorb_wires,
     merge_duplicates,
+    merge_complements,
     remove_dead,
     narrow_rank,
 )

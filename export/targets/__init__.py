@@ -7,7 +7,7 @@ from typing import Any
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.samples import Result, Samples
-from bitlogic.export.targets import amaranth, c, packed, verilog
+from bitlogic.export.targets import aiger, amaranth, blif, c, packed, verilog, vhdl
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,10 @@ class Target:
 
 TARGETS: dict[str, Target] = {
     "verilog": Target(verilog.emit, verilog.run, verilog.VerilogOptions),
+    "vhdl": Target(vhdl.emit, vhdl.run, vhdl.VhdlOptions),
     "amaranth": Target(amaranth.emit, amaranth.run, amaranth.AmaranthOptions),
     "c": Target(c.emit, c.run, c.COptions),
     "packed": Target(packed.emit, packed.run, packed.PackedOptions),
+    "blif": Target(blif.emit, blif.run, blif.BlifOptions),
+    "aiger": Target(aiger.emit, aiger.run, aiger.AigerOptions),
 }

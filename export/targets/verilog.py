@@ -1,78 +1,78 @@
 """The verilog target: one portable Verilog-2001 file, simulated for real through cocotb.
 
-The top module has the port ``x`` (feature ``i`` at ``[i*b +: b]``) or ``bits`` (bit ``j`` at ``[j]``), ``scores``
-(class ``c`` at ``[c*w +: w]``) and ``class_id``; a pipelined one also ``clk``, the synchronous active-high ``rst``,
-``valid_in`` and ``valid_out``. It takes an input at every clock edge; ``rst`` clears what is in flight, the data
-registers are not reset. Below the top there is a module for each block of a level, at most 8192 LUTs and 65,536 port
-bits, a popcount tree for each class, the product with the head's weights if it has any, and an argmax tree. Every
-module's name starts with ``module_name``.
+The file is a design of ``bitlogic.export.hardware`` in text; its ports and their timing are those of ``design``. Every
+module's name starts with ``module_name``; a module holds at most 8192 LUTs and 65,536 port bits.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
 
-from bitlogic.errors import ExportError, OptionError, TargetError
+from bitlogic.errors import OptionError, TargetError
 from bitlogic.export.artifacts import Artifacts
+from bitlogic.export.hardware.architecture import Architecture, Design, design
 from bitlogic.export.manifest import describe
-from bitlogic.export.names import check_module_name
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.render import render
-from bitlogic.export.samples import InputKind, Result, Samples
-from bitlogic.export.simulate import Ports, simulate
-from bitlogic.export.targets.verilog_top import build_top, input_width
-from bitlogic.export.targets.verilog_wiring import MAX_PORT_BITS
+from bitlogic.export.samples import Result, Samples
+from bitlogic.export.signal_names import NAMES, signal_names
+from bitlogic.export.simulate import simulate
+from bitlogic.export.targets.verilog_bodies import Style
+from bitlogic.export.targets.verilog_models import simulation_models
+from bitlogic.export.targets.verilog_primitives import Primitives
+from bitlogic.export.targets.verilog_print import Printing, print_modules
+from bitlogic.export.testbench_ports import Ports
+
+_Choice = TypeVar("_Choice", bound=StrEnum)
+
+
+def _choice(option: str, given: str, kind: type[_Choice]) -> _Choice:
+    if given not in list(kind):
+        raise OptionError(f"--{option} {given!r}: allowed are {', '.join(kind)}")
+    return kind(given)
 
 
 @dataclass(frozen=True)
-class VerilogOptions:
-    """``pipeline``: a register after every so many LUT levels and two (with weights three) in the head; 0: no clock."""
+class VerilogOptions(Architecture):
+    """The architecture, how its LUTs are written, and whether an export folder holds ``test/``."""
 
-    module_name: str = "bitlogic_net"
-    input: InputKind = InputKind.X
-    pipeline: int = 0
+    primitives: Primitives = Primitives.NONE
+    style: Style = Style.FUNCTION  # without primitives; large nets are read by Yosys faster as wires
+    testbench: bool = True  # a folder test/ with benches and vectors that need no bitlogic
 
     def __post_init__(self) -> None:
-        check_module_name(self.module_name)
-        if not isinstance(self.pipeline, int) or isinstance(self.pipeline, bool) or self.pipeline < 0:
-            raise OptionError(f"--pipeline {self.pipeline!r}: a whole number of LUT levels a stage, 0 for no registers")
+        super().__post_init__()
+        object.__setattr__(self, "primitives", _choice("primitives", self.primitives, Primitives))
+        object.__setattr__(self, "style", _choice("style", self.style, Style))
 
 
 def emit(netlist: Netlist, options: VerilogOptions = VerilogOptions()) -> Artifacts:
-    """``{module_name}.v``; ExportError for a netlist that this input cannot serve or a port above 65,536 bits."""
-    _check_input(netlist, options)
-    _check_ports(netlist, options.input)
-    top = build_top(netlist, options.module_name, options.input, options.pipeline)
-    manifest = describe(netlist, "verilog", options, latency_cycles=top.latency_cycles)
-    text = render("verilog_file.j2", digest=manifest["netlist"]["digest"], top=top)
-    return Artifacts(manifest, {f"{options.module_name}.v": text})
+    """``{module_name}.v`` and ``names.json``; ExportError for a netlist that the options cannot serve."""
+    made = design(netlist, options)
+    manifest = describe(netlist, "verilog", options, design=made)
+    files = {f"{options.module_name}.v": design_text(made, options, manifest["netlist"]["digest"])}
+    return Artifacts(manifest, {**files, NAMES: signal_names(netlist, made.top)})
+
+
+def design_text(made: Design, options: VerilogOptions, digest: str) -> bytes:
+    """The Verilog of a design of the netlist with that digest."""
+    notes = [f"interface {made.interface}"]
+    if made.latency_cycles:
+        notes = [f"{notes[0]}, latency {made.latency_cycles} cycles, a sample every {made.interval_cycles}"]
+    printing = Printing(options.style, options.primitives, options.module_name)
+    return render("verilog_file.j2", digest=digest, notes=notes, modules=print_modules(made.top, printing))
 
 
 def run(artifacts: Artifacts, samples: Samples, simulator: str | None = None) -> Result:
-    """Scores and classes read from the ports in the simulator ``icarus`` or ``verilator`` (None: any)."""
-    if artifacts.manifest["target"] != "verilog":
-        raise TargetError(f"artifacts of the target {artifacts.manifest['target']}, not verilog")
-    top = artifacts.manifest["options"]["module_name"]
-    return simulate(artifacts.files, top, Ports.of(artifacts.manifest), samples, simulator)
+    """Scores and classes read from the ports in the simulator ``icarus`` or ``verilator`` (None: any).
 
-
-def _check_input(netlist: Netlist, options: VerilogOptions) -> None:
-    if options.input is InputKind.BITS:
-        return
-    if netlist.encoder is None:
-        raise ExportError("the netlist has no encoder, so there is no x to take: export it with --input bits")
-    if netlist.encoder.input_bits == 0:
-        raise ExportError(
-            "the encoder has no integer grid (input_bits=0) and hardware takes integers: "
-            "fit it with input_bits=8, or export with --input bits"
-        )
-
-
-def _check_ports(netlist: Netlist, kind: InputKind) -> None:
-    widths = {
-        f"port {kind}": input_width(netlist, kind),
-        "scores and class_id": netlist.head.num_classes * netlist.score_width + netlist.class_width,  # argmax has both
-    }
-    if netlist.head.weights is not None:
-        widths["sums and scores"] = netlist.head.num_classes * (netlist.sum_width + netlist.score_width)
-    for name, width in widths.items():
-        if width > MAX_PORT_BITS:
-            raise ExportError(f"{name} of the top module would be {width} bits wide; at most {MAX_PORT_BITS}")
+    A device's primitives are simulated with the models that Yosys has of them, so that needs pyosys.
+    """
+    manifest = artifacts.manifest
+    if manifest["target"] != "verilog":
+        raise TargetError(f"artifacts of the target {manifest['target']}, not verilog")
+    options = manifest["options"]
+    files: Mapping[str, bytes] = {name: content for name, content in artifacts.files.items() if name.endswith(".v")}
+    files = {**files, **simulation_models(Primitives(options.get("primitives", Primitives.NONE)))}
+    return simulate(files, options["module_name"], Ports.of(manifest), samples, simulator)

@@ -1,0 +1,126 @@
+"""What is synthesised: Verilog, its parts, and the netlist it stands for."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bitlogic.errors import OptionError
+from bitlogic.export.artifacts import Artifacts
+from bitlogic.export.folder import NETLIST, options_from_manifest
+from bitlogic.export.hardware.architecture import Architecture, Design, Interface, design
+from bitlogic.export.hardware.popcount import LEAF_SIZES
+from bitlogic.export.hardware.rtl import Comparators, Module, modules_below
+from bitlogic.export.hardware.shell import ShellPlan, build_shell
+from bitlogic.export.netlist import Netlist
+from bitlogic.export.render import render
+from bitlogic.export.samples import InputKind
+from bitlogic.export.targets.verilog_bodies import Style
+from bitlogic.export.targets.verilog_print import Printing, print_modules
+
+
+class ShellKind(StrEnum):
+    """What stands around the core."""
+
+    BYTE = "byte"  # bytes in and out, encoded on arrival
+    NONE = "none"  # the design's own ports are the pins
+
+
+@dataclass(frozen=True)
+class Project:
+    """Verilog, and what there is to know about it.
+
+    ``parts`` names the modules of the parts that are counted apart; all else counts as ``rest``.
+    """
+
+    netlist: Netlist
+    input: InputKind
+    shell: ShellKind
+    top: str
+    files: Mapping[str, bytes]
+    parts: Mapping[str, tuple[str, ...]]
+    rest: str
+    ports: tuple[tuple[str, int], ...]  # name and width, clk and rst first
+    lut_levels: int  # of the pipeline between two registers; 0: the core has none
+    latency_cycles: int
+    interval_cycles: int
+    frame_bytes: int | None = None  # of the shell
+    result_bytes: int | None = None
+
+    @property
+    def pins(self) -> int:
+        return sum(width for _, width in self.ports)
+
+
+def shell_project(netlist: Netlist, architecture: Architecture, lut_memory_bits: int) -> Project:
+    """The core in the byte-wide shell; of the architecture, its name, pipeline and fold."""
+    pipeline = design(netlist, architecture).pipeline
+    leaf_size, fold = LEAF_SIZES[architecture.lut_inputs], architecture.fold
+    plan = ShellPlan(architecture.module_name, pipeline, leaf_size, fold, lut_memory_bits)
+    shell = build_shell(netlist, plan)
+    notes = [
+        f"byte-wide shell, {shell.frame_bytes} bytes in, {shell.result_bytes} out, "
+        f"latency {shell.latency_cycles} cycles, a sample every {shell.interval_cycles}"
+    ]
+    return Project(
+        netlist=netlist,
+        input=architecture.input,
+        shell=ShellKind.BYTE,
+        top=shell.module.name,
+        files={f"{shell.module.name}.v": _verilog(shell.module, netlist, notes)},
+        parts={"core": (shell.core.name,), "encoder": (shell.arrival.name,)},
+        rest="shell",
+        ports=_ports(shell.module),
+        lut_levels=pipeline.lut_levels,
+        latency_cycles=shell.latency_cycles,
+        interval_cycles=shell.interval_cycles,
+        frame_bytes=shell.frame_bytes,
+        result_bytes=shell.result_bytes,
+    )
+
+
+def bare_project(netlist: Netlist, architecture: Architecture) -> Project:
+    """The design with its own ports, comparators apart."""
+    made = design(netlist, architecture)
+    notes = [f"interface {made.interface}, latency {made.latency_cycles} cycles"]
+    return _bare(netlist, architecture, made, {f"{made.top.name}.v": _verilog(made.top, netlist, notes)})
+
+
+def exported_project(artifacts: Artifacts) -> Project:
+    """The Verilog of an export folder as it stands."""
+    if artifacts.manifest["target"] != "verilog":
+        raise OptionError(f"an export to {artifacts.manifest['target']}; synth takes one to verilog")
+    if artifacts.changed:
+        raise OptionError(f"{', '.join(artifacts.changed)} was edited after the export; verify it, and export again")
+    netlist = Netlist.from_bytes(artifacts.files[NETLIST])
+    options = options_from_manifest(artifacts.manifest)
+    files = {name: content for name, content in artifacts.files.items() if re.fullmatch(r"[^/]+\.v", name)}
+    return _bare(netlist, options, design(netlist, options), files)
+
+
+def _bare(netlist: Netlist, architecture: Architecture, made: Design, files: Mapping[str, bytes]) -> Project:
+    comparators = tuple(module.name for module in modules_below(made.top) if isinstance(module.body, Comparators))
+    clocked = made.interface is not Interface.COMB
+    return Project(
+        netlist=netlist,
+        input=architecture.input,
+        shell=ShellKind.NONE,
+        top=made.top.name,
+        files=files,
+        parts={"encoder": comparators} if comparators else {},
+        rest="core",
+        ports=_ports(made.top),
+        lut_levels=made.pipeline.lut_levels if clocked else 0,
+        latency_cycles=made.latency_cycles,
+        interval_cycles=made.interval_cycles,
+    )
+
+
+def _verilog(top: Module, netlist: Netlist, notes: list[str]) -> bytes:
+    modules = print_modules(top, Printing(Style.WIRES, prefix=top.name))
+    return render("verilog_file.j2", digest=netlist.digest(), notes=notes, modules=modules)
+
+
+def _ports(top: Module) -> tuple[tuple[str, int], ...]:
+    clocks = [("clk", 1)] * top.has_clock + [("rst", 1)] * top.has_reset
+    return (*clocks, *((port.name, port.width) for port in top.ports))
