@@ -1,9 +1,11 @@
-# demo: the main job, from training to four verified targets.   test: all tests.   lint: ruff and mypy.
+# demo: the main job, from training to every target, verified.   test: all tests.   lint: ruff and mypy.
 # bench: the results table of README on the original MNIST files (BITLOGIC_MNIST=folder).
 # Each sets up .venv by itself; nothing needs root.
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests that run side by side.
+JOBS ?= 2
 READY := .venv/ready
 EXTRAS := sim,amaranth,formal,synth,lint,data,report,sweep,dev
 
@@ -17,7 +19,7 @@ demo: $(READY)
 	$(BIN)/bitlogic demo --output build/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) $(PYTEST)
 
 lint: $(READY)
 	$(BIN)/ruff check --quiet .

@@ -14,7 +14,7 @@ from bitlogic.errors import OptionError
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.folder import NETLIST, export
 from bitlogic.export.formal.artifacts import prove_artifacts, prove_synthesised
-from bitlogic.export.formal.log import Outcome, ProofLog
+from bitlogic.export.formal.log import PROOF, Outcome, ProofLog
 from bitlogic.export.hardware.architecture import Interface
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.samples import InputKind
@@ -22,6 +22,7 @@ from bitlogic.export.targets import TARGETS
 from bitlogic.export.targets.verilog import VerilogOptions
 from bitlogic.export.targets.verilog_bodies import Style
 from bitlogic.export.targets.verilog_primitives import Primitives
+from bitlogic.export.verification import Request, run_verification
 from tests.nets import DEGENERATE, random_netlist, with_weights
 
 pytestmark = pytest.mark.pyosys
@@ -84,9 +85,10 @@ def test_a_random_head_with_weights_is_proven() -> None:
     assert log.holds, log.text()
 
 
+@pytest.mark.parametrize("pipeline", [0, 1])
 @pytest.mark.parametrize("primitives", [Primitives.ICE40, Primitives.GENERIC])
-def test_primitives_are_proven_by_their_models(primitives: Primitives) -> None:
-    log = prove(exported(NET, input=BITS, primitives=primitives))
+def test_primitives_are_proven_by_their_models(primitives: Primitives, pipeline: int) -> None:
+    log = prove(exported(NET, input=BITS, primitives=primitives, pipeline=pipeline))
     assert log.holds, log.text()
 
 
@@ -155,6 +157,12 @@ EDITS = {
         "is not below those at side b",
     ),
     "a missing register": ("scores3 <= scores2", "scores3 <= scores1", "scores is 8 late"),
+    "an early bit": ("stage0[15:13], stage0[11],", "stage0[15:13], encoded_0[11],", "is 1 and 2 clock edges late"),
+    "a second instance": (
+        "bitlogic_net_level2_0 u_level2_0 (",
+        "bitlogic_net_level2_0 again (.i(~stage1), .o(level2_0));\n    bitlogic_net_level2_0 u_level2_0 (",
+        "drives a bit that is driven already",
+    ),
     "a late bit": ("stage2 <= {level2_0[14:10]", "stage2 <= {stage2[15], level2_0[13:10]", "has a loop"),
     "valid out too early": ("valid_out = valid[8]", "valid_out = valid[7]", "valid_out is 8 late"),
     "a reset that sets": ("valid <= 9'd0", "valid <= 9'd1", "is not cleared"),
@@ -239,7 +247,7 @@ def test_an_undecided_question_is_not_a_proof(monkeypatch: pytest.MonkeyPatch, p
 def synthesised(artifacts: Artifacts, folder: Path, command: str, suffix: str) -> Path:
     """What Yosys makes of the Verilog with this command."""
     (folder / TEXT).write_bytes(artifacts.files[TEXT])
-    writer = {".json": "write_json", ".v": "write_verilog -noattr"}[suffix]
+    writer = {".json": "write_json", ".v": "write_verilog -noattr", ".blif": "write_blif -gates -param"}[suffix]
     code = (
         "from pyosys import libyosys as y; d = y.Design()\n"
         f"for c in ('read_verilog {TEXT}', '{command} -top bitlogic_net', '{writer} out{suffix}'):\n"
@@ -253,6 +261,8 @@ SYNTHESES = {
     "ice40 with modules": ("synth_ice40 -noflatten", "ice40", ".json"),
     "ice40 dissolved": ("synth_ice40", "ice40", ".json"),
     "ice40 as Verilog": ("synth_ice40", "ice40", ".v"),
+    "ice40 as BLIF": ("synth_ice40", "ice40", ".blif"),
+    "xilinx dissolved": ("synth_xilinx -family xc7 -noiopad -noclkbuf", "xilinx", ".json"),
     "ecp5 dissolved": ("synth_ecp5", "ecp5", ".json"),
 }
 
@@ -283,6 +293,23 @@ def test_a_file_that_is_no_netlist_is_refused(tmp_path: Path, pipelined: Artifac
 
 
 # --- the log
+
+
+@pytest.mark.sim
+@pytest.mark.formal
+def test_verify_proves_the_passes_and_the_text_and_writes_the_log(tmp_path: Path) -> None:
+    exported(NET, input=BITS).write(tmp_path / "build")
+    artifacts = Artifacts.read(tmp_path / "build")
+    outcome = run_verification(artifacts, Request(formal=True))
+    outcome.write(tmp_path / "build")
+    assert outcome.holds, outcome.text()
+    assert "proof of the emitted Verilog: proven" in outcome.text()
+    (log,) = json.loads((tmp_path / "build" / PROOF).read_text())
+    assert log["holds"] is True
+    exported(NET, input=BITS).write(tmp_path / "build")  # the log is ours to replace
+    failed = replace(outcome, logs=(ProofLog("nothing"),))
+    assert not failed.holds
+    assert "equal on all vectors, NOT PROVEN" in failed.text()
 
 
 def test_the_log_says_what_was_proven_how_and_with_which_tool(pipelined: Artifacts) -> None:

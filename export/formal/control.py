@@ -6,7 +6,7 @@ is there become 0.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from bitlogic.export.formal.circuit import Bit, Circuit
 from bitlogic.export.formal.function import CLEAR, ENABLE, RESET
@@ -14,7 +14,7 @@ from bitlogic.export.formal.graph import FALSE, TRUE, Graph
 from bitlogic.export.formal.prover import Prover
 
 
-def prove_control(circuit: Circuit, cleared: Iterable[Bit], prover: Prover) -> None:
+def prove_control(circuit: Circuit, cleared: Collection[Bit], prover: Prover) -> None:
     """Settles that the module stands still without ``enable``, and that ``rst`` and ``clear`` make ``cleared`` 0."""
     if circuit.registers and ENABLE in circuit.inputs:
         started = time.monotonic()
@@ -23,7 +23,7 @@ def prove_control(circuit: Circuit, cleared: Iterable[Bit], prover: Prover) -> N
         wrong = f"register {moving[0]} does not keep its value" if moving else ""
         prover.traced(circuit.name, "with enable 0 every register keeps its value", wrong, started)
     for port in (RESET, CLEAR):
-        if port not in circuit.inputs:
+        if not cleared or port not in circuit.inputs:
             continue
         started = time.monotonic()
         step = _Step(circuit, {port: TRUE})

@@ -87,9 +87,8 @@ class _Proof:
         if core is None:
             return
         blocks = self.expectation.blocks
-        counting = _below(core, self.circuits, frozenset(blocks)) - set(
-            blocks
-        )  # what is inside a block is a part of it
+        # What is only inside a block is a part of it.
+        counting = _below(core, self.circuits, frozenset(blocks)) - set(blocks)
         for circuit in self._inside(core):
             try:
                 function = self._function(circuit)

@@ -50,6 +50,7 @@ def main(folder: str) -> None:
     for name in rest:
         run(f"{READERS[os.path.splitext(name)[1]]} {name}")
     if order["technology"]:
+        run("proc -noopt")
         run("write_json cells.json")
         replace_luts("cells.json", LUTS.get(order["technology"], {}))
         run = runner(libyosys, libyosys.Design())
