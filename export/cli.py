@@ -115,7 +115,13 @@ def export_command(context: click.Context, model: Path, target: str, output: Pat
 @click.option("--root", type=click.Path(path_type=Path), help="Where the data set's original files are.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N samples of the data.")
 @click.option("--layers", is_flag=True, help="On a difference, walk to the first LUT, pass or line that differs.")
-@click.option("--formal", is_flag=True, help="Prove by SAT that the passes changed nothing.")
+@click.option(
+    "--formal",
+    is_flag=True,
+    help="Prove by SAT that the passes changed nothing, and that hardware text is the netlist.",
+)
+@click.option("--synthesised", type=click.Path(path_type=Path), help="Also prove this netlist, which a tool made.")
+@click.option("--technology", help="Whose cells it is made of: ice40, ecp5 or xilinx.")
 @JSON
 def verify(
     folder: Path,
@@ -126,6 +132,8 @@ def verify(
     *,
     layers: bool,
     formal: bool,
+    synthesised: Path | None,
+    technology: str | None,
     as_json: bool,
 ) -> int:
     """Run an export and compare every score and class.
@@ -136,7 +144,7 @@ def verify(
     from bitlogic.export.verification import Request, run_verification
 
     artifacts = Artifacts.read(folder)
-    request = Request(_load(model)[0] if model else None, data, root, limit, layers, formal)
+    request = Request(_load(model)[0] if model else None, data, root, limit, layers, formal, synthesised, technology)
     if model is not None and request.model is None:
         raise OptionError(f"--model {model} is a netlist; the whole chain is checked from a model.pt")
     with step(f"verifying {folder}"):
