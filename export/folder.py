@@ -8,6 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 from bitlogic.errors import OptionError
 from bitlogic.export.artifacts import Artifacts
+from bitlogic.export.choices import chosen
 from bitlogic.export.evaluate import evaluate
 from bitlogic.export.exchange.fusesoc import fusesoc_core
 from bitlogic.export.mapping import LutMapping
@@ -105,9 +106,7 @@ def _parse(name: str, text: str, kind: type) -> Any:
     """The text as a value of the option's type."""
     option = "--" + name.replace("_", "-")
     if issubclass(kind, StrEnum):
-        if text not in list(kind):
-            raise OptionError(f"{option} {text!r}: allowed are {', '.join(kind)}")
-        return kind(text)
+        return chosen(name.replace("_", "-"), text, kind)
     if kind is bool:
         if text not in ("true", "false"):
             raise OptionError(f"{option} {text!r}: allowed are true, false")

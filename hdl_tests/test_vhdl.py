@@ -15,6 +15,7 @@ from bitlogic.errors import MissingToolError, OptionError, TargetError
 from bitlogic.export import simulators
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.evaluate import evaluate
+from bitlogic.export.formal.artifacts import prove_artifacts
 from bitlogic.export.hardware.architecture import Interface
 from bitlogic.export.hardware.rtl import (
     Concat,
@@ -265,3 +266,9 @@ def test_without_ghdl_the_run_says_what_brings_it(monkeypatch: pytest.MonkeyPatc
     netlist = DEGENERATE["one_lut"]
     with pytest.raises(MissingToolError, match=r"ghdl \(apt install ghdl\)"):
         run(emit(netlist, VhdlOptions(input=BITS)), samples_for(netlist, BITS))
+
+
+def test_a_proof_of_vhdl_says_that_there_is_none() -> None:
+    log = prove_artifacts(emit(random_netlist(0)))
+    assert not log.holds and not log.refuted
+    assert "the emitted VHDL: NOT PROVEN" in log.text()

@@ -111,6 +111,7 @@ def test_verify_proves_the_passes(model: Path, tmp_path: Path) -> None:
     done = run("verify", folder, "--formal", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["proof"]["holds"] is True
+    assert_refused(run("verify", folder, "--synthesised", tmp_path / "mapped.json"), "--technology", "ice40")
 
 
 def test_inspect_tells_of_models_netlists_and_exports(model: Path, tmp_path: Path) -> None:
@@ -237,6 +238,11 @@ BAD_WORDS = {
     "module named like a port": (["--target", "verilog", "--module-name", "clk"], ["clk", "port"]),
     "component named like a port": (["--target", "amaranth", "--module-name", "scores"], ["scores", "port"]),
     "module with a newline": (["--target", "verilog", "--module-name", "net\n"], ["--module-name"]),
+    "a pipeline without a clock": (["--target", "verilog", "--interface", "comb", "--pipeline", "2"], ["no clock"]),
+    "a clock that no stage meets": (
+        ["--target", "vhdl", "--target-mhz", "2000", "--device", "ecp5-85k"],
+        ["2000", "fastest", "MHz"],
+    ),
     "a stray word": (["--target", "c", "stray"], ["stray"]),
 }
 

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from bitlogic.export.hardware.core import Core, CorePlan, Pipeline, build_core
+from bitlogic.export.hardware.rtl import Constant, Module, Port, Register
 from bitlogic.export.hardware.simulate import Simulation
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.samples import InputKind, Samples
@@ -125,3 +126,10 @@ def test_a_folded_core_takes_a_sample_every_fold_cycles(input_beats: int) -> Non
     assert [cycle for cycle, _ in seen] == list(range(first, first + 48, 4))[: len(seen)] and len(seen) >= 11
     for number, (_, values) in enumerate(seen):
         assert np.array_equal(values, np.roll(expected_rows(netlist, samples), number, axis=0))
+
+
+@pytest.mark.parametrize("name", ["taken", "clk", "rst"])
+def test_a_module_has_one_thing_of_a_name(name: str) -> None:
+    ports = (Port("taken", 1, is_input=False),)
+    with pytest.raises(ValueError, match=f"more than one {name}"):
+        Module("net", "", ports, registers=(Register(name, 1, Constant(0, 1)),))

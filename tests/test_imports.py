@@ -9,7 +9,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 IR = {"netlist", "head", "checks", "levels", "npz", "artifacts", "samples"}
-LOWERINGS = {"render", "expressions", "stages", "names", "manifest", "hardware", "signal_names"}  # what targets share
+LOWERINGS = {
+    "render",
+    "expressions",
+    "stages",
+    "names",
+    "choices",
+    "manifest",
+    "hardware",
+    "signal_names",
+}  # what targets share
 THIRD_PARTY = {"torch", "numpy", "jinja2", "click", "amaranth", "cocotb", "cocotb_tools", "sklearn", "aigverse"}
 
 # Modules of bitlogic.export: (modules of bitlogic.export that they may import, third-party packages).
@@ -26,11 +35,15 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "signal_names": (IR | {"hardware"}, set()),
     "stages": ({"netlist"}, {"numpy"}),
     "names": (set(), set()),
+    "choices": (set(), set()),
     "doctor": ({"simulators"}, set()),
     "manifest": (IR | {"hardware"}, {"numpy"}),
     "evaluate": (IR, {"numpy"}),
     "vectors": (IR | {"evaluate"}, {"numpy"}),
-    "folder": (IR | {"evaluate", "exchange", "mapping", "passes", "targets", "vectors", "testbench"}, {"numpy"}),
+    "folder": (
+        IR | {"choices", "evaluate", "exchange", "mapping", "passes", "targets", "vectors", "testbench"},
+        {"numpy"},
+    ),
     "verify": (IR | {"evaluate", "targets", "vectors", "folder"}, {"numpy"}),
     "aig": ({"netlist"}, {"numpy", "aigverse"}),
     "free_inputs": (IR, {"numpy"}),
@@ -138,7 +151,7 @@ def test_a_pass_imports_the_netlist_and_numpy(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "export" / "hardware").glob("*.py")), ids=lambda path: path.name)
 def test_the_lowering_imports_the_netlist_and_numpy(path: Path) -> None:
-    assert _exported(_imports(path)) <= {"netlist", "samples", "names", "stages", "mapping", "hardware"}
+    assert _exported(_imports(path)) <= {"netlist", "samples", "names", "choices", "stages", "mapping", "hardware"}
     assert _third_party(_imports(path)) <= {"numpy"}
 
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from bitlogic.errors import ExportError, OptionError
+from bitlogic.export.choices import chosen
 from bitlogic.export.hardware.axi_lite import Identity
 from bitlogic.export.hardware.axis import PAUSE, Frames, axis
 from bitlogic.export.hardware.blocks import MAX_PORT_BITS
@@ -63,9 +64,7 @@ class Architecture:
         for option, kind in (("input", InputKind), ("interface", Interface), ("map", LutMapping)):
             given = getattr(self, option)
             if given is not None or option != "interface":
-                if given not in list(kind):
-                    raise OptionError(f"--{option} {given!r}: allowed are {', '.join(kind)}")
-                object.__setattr__(self, option, kind(given))
+                object.__setattr__(self, option, chosen(option, given, kind))
         _check_count("pipeline", self.pipeline, 0, None, "a whole number of LUT levels a stage, 0 for no registers")
         _check_count("fold", self.fold, 1, MAX_FOLD, f"a whole number of cycles a sample, 1 to {MAX_FOLD}")
         if self.lut_size is not None and self.lut_size not in LEAF_SIZES:
@@ -140,6 +139,14 @@ class Design:
     input_frame: Frame | None = None  # of the AXI4-Streams
     result_frame: Frame | None = None
     registers: tuple[MappedRegister, ...] = ()  # of the AXI4-Lite register file
+
+    @property
+    def note(self) -> str:
+        """The interface and its timing, a line for the head of a printed file."""
+        if not self.latency_cycles:
+            return f"interface {self.interface}"
+        timing = f"latency {self.latency_cycles} cycles, a sample every {self.interval_cycles}"
+        return f"interface {self.interface}, {timing}"
 
     def described(self) -> dict[str, Any]:
         """For a manifest."""

@@ -10,6 +10,7 @@ What is large is not made of expressions: the LUTs of a block are one ``Luts``, 
 a ``Luts`` of constants has not.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -196,6 +197,13 @@ class Module:
     instances: tuple[Instance, ...] = ()
     outputs: tuple[tuple[str, Expression], ...] = ()  # (output port, value)
     body: Luts | Comparators | Rom | None = None
+
+    def __post_init__(self) -> None:
+        names = ["clk", "rst", *(port.name for port in self.ports), *(wire.name for wire in self.wires)]
+        names += [register.name for register in self.registers] + [instance.name for instance in self.instances]
+        twice = [name for name, number in Counter(names).items() if number > 1]
+        if twice:
+            raise ValueError(f"module {self.name} has more than one {twice[0]}")
 
     @cached_property
     def has_clock(self) -> bool:

@@ -58,16 +58,16 @@ def shell_project(netlist: Netlist, architecture: Architecture, lut_memory_bits:
     leaf_size, fold = LEAF_SIZES[architecture.lut_inputs], architecture.fold
     plan = ShellPlan(architecture.module_name, pipeline, leaf_size, fold, lut_memory_bits)
     shell = build_shell(netlist, plan)
-    notes = [
+    note = (
         f"byte-wide shell, {shell.frame_bytes} bytes in, {shell.result_bytes} out, "
         f"latency {shell.latency_cycles} cycles, a sample every {shell.interval_cycles}"
-    ]
+    )
     return Project(
         netlist=netlist,
         input=architecture.input,
         shell=ShellKind.BYTE,
         top=shell.module.name,
-        files={f"{shell.module.name}.v": _verilog(shell.module, netlist, notes)},
+        files={f"{shell.module.name}.v": _verilog(shell.module, netlist, note)},
         parts={"core": (shell.core.name,), "encoder": (shell.arrival.name,)},
         rest="shell",
         ports=_ports(shell.module),
@@ -82,8 +82,7 @@ def shell_project(netlist: Netlist, architecture: Architecture, lut_memory_bits:
 def bare_project(netlist: Netlist, architecture: Architecture) -> Project:
     """The design with its own ports, comparators apart."""
     made = design(netlist, architecture)
-    notes = [f"interface {made.interface}, latency {made.latency_cycles} cycles"]
-    return _bare(netlist, architecture, made, {f"{made.top.name}.v": _verilog(made.top, netlist, notes)})
+    return _bare(netlist, architecture, made, {f"{made.top.name}.v": _verilog(made.top, netlist, made.note)})
 
 
 def exported_project(artifacts: Artifacts) -> Project:
@@ -116,9 +115,9 @@ def _bare(netlist: Netlist, architecture: Architecture, made: Design, files: Map
     )
 
 
-def _verilog(top: Module, netlist: Netlist, notes: list[str]) -> bytes:
+def _verilog(top: Module, netlist: Netlist, note: str) -> bytes:
     modules = print_modules(top, Printing(Style.WIRES, prefix=top.name))
-    return render("verilog_file.j2", digest=netlist.digest(), notes=notes, modules=modules)
+    return render("verilog_file.j2", digest=netlist.digest(), note=note, modules=modules)
 
 
 def _ports(top: Module) -> tuple[tuple[str, int], ...]:

@@ -6,11 +6,10 @@ module's name starts with ``module_name``; a module holds at most 8192 LUTs and 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypeVar
 
-from bitlogic.errors import OptionError, TargetError
+from bitlogic.errors import TargetError
 from bitlogic.export.artifacts import Artifacts
+from bitlogic.export.choices import chosen
 from bitlogic.export.hardware.architecture import Architecture, Design, design
 from bitlogic.export.manifest import describe
 from bitlogic.export.netlist import Netlist
@@ -24,14 +23,6 @@ from bitlogic.export.targets.verilog_primitives import Primitives
 from bitlogic.export.targets.verilog_print import Printing, print_modules
 from bitlogic.export.testbench_ports import Ports
 
-_Choice = TypeVar("_Choice", bound=StrEnum)
-
-
-def _choice(option: str, given: str, kind: type[_Choice]) -> _Choice:
-    if given not in list(kind):
-        raise OptionError(f"--{option} {given!r}: allowed are {', '.join(kind)}")
-    return kind(given)
-
 
 @dataclass(frozen=True)
 class VerilogOptions(Architecture):
@@ -43,8 +34,8 @@ class VerilogOptions(Architecture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "primitives", _choice("primitives", self.primitives, Primitives))
-        object.__setattr__(self, "style", _choice("style", self.style, Style))
+        object.__setattr__(self, "primitives", chosen("primitives", self.primitives, Primitives))
+        object.__setattr__(self, "style", chosen("style", self.style, Style))
 
 
 def emit(netlist: Netlist, options: VerilogOptions = VerilogOptions()) -> Artifacts:
@@ -57,11 +48,8 @@ def emit(netlist: Netlist, options: VerilogOptions = VerilogOptions()) -> Artifa
 
 def design_text(made: Design, options: VerilogOptions, digest: str) -> bytes:
     """The Verilog of a design of the netlist with that digest."""
-    notes = [f"interface {made.interface}"]
-    if made.latency_cycles:
-        notes = [f"{notes[0]}, latency {made.latency_cycles} cycles, a sample every {made.interval_cycles}"]
     printing = Printing(options.style, options.primitives, options.module_name)
-    return render("verilog_file.j2", digest=digest, notes=notes, modules=print_modules(made.top, printing))
+    return render("verilog_file.j2", digest=digest, note=made.note, modules=print_modules(made.top, printing))
 
 
 def run(artifacts: Artifacts, samples: Samples, simulator: str | None = None) -> Result:

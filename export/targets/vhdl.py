@@ -35,11 +35,8 @@ def emit(netlist: Netlist, options: VhdlOptions = VhdlOptions()) -> Artifacts:
     """``{module_name}.vhd`` and ``names.json``; ExportError for a netlist that the options cannot serve."""
     made = design(netlist, options)
     manifest = describe(netlist, "vhdl", options, design=made)
-    notes = [f"interface {made.interface}"]
-    if made.latency_cycles:
-        notes = [f"{notes[0]}, latency {made.latency_cycles} cycles, a sample every {made.interval_cycles}"]
     digest = manifest["netlist"]["digest"]
-    text = render("vhdl_file.j2", digest=digest, notes=notes, modules=print_modules(made.top))
+    text = render("vhdl_file.j2", digest=digest, note=made.note, modules=print_modules(made.top))
     return Artifacts(manifest, {f"{options.module_name}.vhd": text, NAMES: signal_names(netlist, made.top)})
 
 
