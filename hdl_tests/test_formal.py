@@ -228,7 +228,7 @@ def test_a_fold_is_not_proven() -> None:
 
 
 def test_a_target_that_is_no_hardware_is_refused() -> None:
-    with pytest.raises(OptionError, match="verilog or amaranth, not packed"):
+    with pytest.raises(OptionError, match="verilog or vhdl or amaranth, not packed"):
         prove(exported(NET, "packed"))
 
 
