@@ -97,9 +97,53 @@ def test_grouped_biased_reads_its_own_block_that_often(bias: float) -> None:
     assert bias == 1.0 or others[10:].min() > 0
 
 
+def test_blocks_of_inputs_in_runs_are_the_same_piece_of_every_run() -> None:
+    # Two runs of six inputs, three blocks: {0, 1, 6, 7}, {2, 3, 8, 9}, {4, 5, 10, 11}.
+    indices = Routing(12, 12, 2, num_groups=3, input_runs=2).draw("grouped", seeded(0))
+    for block in range(3):
+        read = set(indices[:, 4 * block : 4 * block + 4].flatten().tolist())
+        assert read == {2 * block, 2 * block + 1, 2 * block + 6, 2 * block + 7}
+
+
+def test_blocks_of_luts_in_runs_are_the_same_piece_of_every_run() -> None:
+    # Three runs of five LUTs, two blocks: a run's LUTs 0 and 1 read inputs 0 to 3, its LUTs 2 to 4 inputs 4 to 7.
+    indices = Routing(8, 15, 2, num_groups=2, lut_runs=3).draw("grouped", seeded(0))
+    for run in range(0, 15, 5):
+        assert set(indices[:, run : run + 2].flatten().tolist()) <= {0, 1, 2, 3}
+        assert set(indices[:, run + 2 : run + 5].flatten().tolist()) <= {4, 5, 6, 7}
+    assert set(indices.flatten().tolist()) == set(range(8))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_runs_of_odd_lengths_give_every_block_the_same_piece(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    input_runs, lut_runs, groups, rank = (int(torch.randint(1, 5, (), generator=generator)) for _ in range(4))
+    run_length, luts_a_run = (int(torch.randint(20, 40, (), generator=generator)) for _ in range(2))
+    in_dim, out_dim = input_runs * run_length, lut_runs * luts_a_run
+    options: dict[str, Any] = {"num_groups": groups, "input_runs": input_runs, "lut_runs": lut_runs}
+    made = LearnableDenseConnections(in_dim, out_dim, rank, num_candidates=3, init_method="grouped", **options)
+    assert made.candidates is not None
+    input_groups = torch.tensor([(groups * (i % run_length + 1) - 1) // run_length for i in range(in_dim)])
+    lut_groups = torch.tensor([(groups * (n % luts_a_run + 1) - 1) // luts_a_run for n in range(out_dim)])
+    assert torch.equal(input_groups[made.candidates], lut_groups.expand(made.candidates.shape))
+    assert torch.equal(input_groups[made.get_indices()], lut_groups.expand(rank, out_dim))
+
+
+def test_runs_keep_to_the_bias() -> None:
+    in_dim, out_dim = 60, 6000
+    options: dict[str, Any] = {"num_groups": 4, "group_bias": 0.7, "input_runs": 3, "lut_runs": 10}
+    indices = Routing(in_dim, out_dim, 3, **options).draw("grouped-biased", seeded(0))
+    own = (indices % 20 // 5) == (torch.arange(out_dim) % 600 // 150)
+    assert abs(own.double().mean().item() - 0.7) < 0.02
+    assert all(len(inputs) == 3 for inputs in sets_of(indices))
+
+
 @pytest.mark.parametrize(
     ("method", "options", "message"),
     [
+        ("grouped", {"num_groups": 2, "input_runs": 3}, "input_runs must divide the 8 inputs evenly, got 3"),
+        ("grouped-biased", {"num_groups": 2, "group_bias": 0.5, "lut_runs": 0}, "lut_runs must divide the 8 LUTs"),
+        ("grouped", {"num_groups": 5, "input_runs": 2}, r"num_groups must be 1\.\.4, got 5"),
         ("grouped", {}, "need num_groups"),
         ("grouped", {"num_groups": 0}, r"1\.\.8"),
         ("grouped", {"num_groups": 9}, r"1\.\.8"),

@@ -304,6 +304,8 @@ def test_a_layer_is_rebuilt_from_its_json_config(name: str, connections: str, me
         init_method=torch.randint(0, 12, (2, 10), generator=seeded(4)) if method == "tensor" else method,
         num_groups=2,
         group_bias=0.5,
+        input_runs=3,
+        lut_runs=5,
         temperature=0.5,
         connection_temperature=0.1,
         connection_sampling="hard",

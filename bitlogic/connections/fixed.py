@@ -21,6 +21,7 @@ class FixedDenseConnections(Connections):
         init_method: how the indices are drawn, see `routing.Routing`, or an index tensor ``(lut_rank, out_dim)``.
         num_groups: blocks of the grouped methods.
         group_bias: probability of the own block in ``grouped-biased``.
+        input_runs, lut_runs: equal runs of inputs and LUTs that the grouped methods cut into blocks each.
         generator: a CPU generator; default torch's own.
     """
 
@@ -35,14 +36,18 @@ class FixedDenseConnections(Connections):
         init_method: str | Tensor = "random-unique",
         num_groups: int | None = None,
         group_bias: float | None = None,
+        input_runs: int = 1,
+        lut_runs: int = 1,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(in_dim, out_dim, lut_rank)
-        routing = Routing(in_dim, out_dim, lut_rank, num_groups, group_bias)
+        routing = Routing(in_dim, out_dim, lut_rank, num_groups, group_bias, input_runs, lut_runs)
         self.register_buffer("indices", routing.draw(init_method, generator).to(device))
         self._init_method = stored_method(init_method)
         self._num_groups = num_groups
         self._group_bias = group_bias
+        self._input_runs = input_runs
+        self._lut_runs = lut_runs
 
     def get_indices(self) -> Tensor:
         return self.indices.clone()
@@ -55,4 +60,6 @@ class FixedDenseConnections(Connections):
             "init_method": self._init_method,
             "num_groups": self._num_groups,
             "group_bias": self._group_bias,
+            "input_runs": self._input_runs,
+            "lut_runs": self._lut_runs,
         }

@@ -31,6 +31,7 @@ class LearnableDenseConnections(Connections):
         init_method: how the first choice of each slot is drawn, see `routing.Routing`, or an index tensor.
         num_groups: blocks of the grouped methods.
         group_bias: probability of the own block in ``grouped-biased``.
+        input_runs, lut_runs: equal runs of inputs and LUTs that the grouped methods cut into blocks each.
         generator: a CPU generator; default torch's own.
 
     Raises:
@@ -52,6 +53,8 @@ class LearnableDenseConnections(Connections):
         init_method: str | Tensor = "random-unique",
         num_groups: int | None = None,
         group_bias: float | None = None,
+        input_runs: int = 1,
+        lut_runs: int = 1,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(in_dim, out_dim, lut_rank)
@@ -63,7 +66,9 @@ class LearnableDenseConnections(Connections):
         self._init_method = stored_method(init_method)
         self._num_groups = num_groups
         self._group_bias = group_bias
-        routing = Routing(in_dim, out_dim, lut_rank, num_groups, group_bias)
+        self._input_runs = input_runs
+        self._lut_runs = lut_runs
+        routing = Routing(in_dim, out_dim, lut_rank, num_groups, group_bias, input_runs, lut_runs)
         if num_candidates == -1:
             candidates, first = None, routing.draw(init_method, generator)
         else:
@@ -95,6 +100,8 @@ class LearnableDenseConnections(Connections):
             "init_method": self._init_method,
             "num_groups": self._num_groups,
             "group_bias": self._group_bias,
+            "input_runs": self._input_runs,
+            "lut_runs": self._lut_runs,
         }
 
     def _resolve(self, weights: Tensor) -> Tensor:

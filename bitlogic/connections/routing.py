@@ -26,6 +26,12 @@ class Routing:
       inputs, ``random-unique`` within it.
     - ``grouped-biased``: each slot reads its own block with probability ``group_bias``, else any other block; no
       input twice in a LUT.
+
+    A block of the grouped methods may lie in several places: the inputs are ``input_runs`` equal runs, each cut into
+    ``num_groups`` pieces, and block g is piece g of every run; so with the LUTs and ``lut_runs``. A thermometer of
+    three thresholds gives three runs of pixels, and ``input_runs=3`` makes the blocks bands of image rows; in front of
+    a GroupSum of ten classes ``lut_runs=10`` gives every class LUTs of every block. Where all layers keep to such
+    blocks, only the sums of the classes reach across them, and wires on a chip are short.
     """
 
     in_dim: int
@@ -33,6 +39,8 @@ class Routing:
     lut_rank: int
     num_groups: int | None = None
     group_bias: float | None = None
+    input_runs: int = 1
+    lut_runs: int = 1
 
     def draw(self, init_method: str | Tensor, generator: Generator) -> Tensor:
         """The indices, int64 ``(lut_rank, out_dim)`` on the CPU; an index tensor is checked and copied.
@@ -48,7 +56,7 @@ class Routing:
             raise ValueError(
                 f"unknown init_method {init_method!r}; choices: {', '.join(INIT_METHODS)}, or an index tensor"
             )
-        return INIT_METHODS[init_method](self, generator).t().contiguous()
+        return self._in_place(INIT_METHODS[init_method](self, generator), init_method).t().contiguous()
 
     def draw_candidates(self, init_method: str | Tensor, num: int, generator: Generator) -> Tensor:
         """Pools of distinct candidates, int64 ``(num, lut_rank, out_dim)``; the first of each is what `draw` gives.
@@ -60,9 +68,10 @@ class Routing:
             ValueError: as `draw`, or a block of fewer than ``num`` inputs.
         """
         first = self.draw(init_method, generator).t().reshape(-1)
-        if init_method in ("grouped", "grouped-biased"):
+        if init_method in GROUPED:
             bias = 1.0 if init_method == "grouped" else self._bias()
-            pool = self._draw_biased(bias, num, self.lut_rank, generator)
+            block_order = self._draw_biased(bias, num, self.lut_rank, generator)
+            pool = self._in_place(block_order.view(self.out_dim, -1), init_method).view(-1, num)
         else:
             pool = draw_distinct(torch.full_like(first, self.in_dim), num, generator)
         # The drawn choice takes the first place; where it is in the pool already, the two change places.
@@ -129,10 +138,24 @@ class Routing:
         groups = self.num_groups
         if groups is None:
             raise ValueError("the grouped methods need num_groups")
-        if not 1 <= groups <= min(self.in_dim, self.out_dim):
-            raise ValueError(f"num_groups must be 1..{min(self.in_dim, self.out_dim)}, got {groups}")
-        numbers = range(groups + 1)
-        return groups, [g * self.in_dim // groups for g in numbers], [g * self.out_dim // groups for g in numbers]
+        most = min(
+            _run_length("input_runs", self.input_runs, self.in_dim, "inputs"),
+            _run_length("lut_runs", self.lut_runs, self.out_dim, "LUTs"),
+        )
+        if not 1 <= groups <= most:
+            raise ValueError(f"num_groups must be 1..{most}, got {groups}")
+        return groups, _bounds(self.in_dim, self.input_runs, groups), _bounds(self.out_dim, self.lut_runs, groups)
+
+    def _in_place(self, rows: Tensor, init_method: str | Tensor) -> Tensor:
+        """What a method drew with inputs and LUTs block by block, ``(out_dim, n)``, as they lie in their runs."""
+        if init_method not in GROUPED or (self.input_runs == 1 and self.lut_runs == 1):
+            return rows
+        groups, _, _ = self._blocks()
+        inputs = _block_order(self.in_dim, self.input_runs, groups)
+        luts = _block_order(self.out_dim, self.lut_runs, groups)
+        placed = torch.empty_like(rows)
+        placed[luts] = inputs[rows]
+        return placed
 
     def _bias(self) -> float:
         if self.group_bias is None or not 0.0 <= self.group_bias <= 1.0:
@@ -140,11 +163,31 @@ class Routing:
         return self.group_bias
 
 
+def _run_length(name: str, runs: int, num: int, what: str) -> int:
+    if runs < 1 or num % runs:
+        raise ValueError(f"{name} must divide the {num} {what} evenly, got {runs}")
+    return num // runs
+
+
+def _bounds(num: int, runs: int, groups: int) -> list[int]:
+    """Where the groups' blocks begin and end when they lie one behind the other, ``groups + 1`` numbers."""
+    return [runs * (g * (num // runs) // groups) for g in range(groups + 1)]
+
+
+def _block_order(num: int, runs: int, groups: int) -> Tensor:
+    """The numbers ``0 .. num - 1`` block by block, int64: those of block 0 in all runs, then those of block 1."""
+    length = num // runs
+    numbers = torch.arange(num).view(runs, length)
+    bounds = _bounds(length, 1, groups)
+    return torch.cat([numbers[:, start:stop].reshape(-1) for start, stop in itertools.pairwise(bounds)])
+
+
 def stored_method(init_method: str | Tensor) -> str:
     """The method a configuration names: indices given as a tensor travel in the state, so any cheap draw serves."""
     return "random" if isinstance(init_method, Tensor) else init_method
 
 
+GROUPED = ("grouped", "grouped-biased")
 INIT_METHODS: dict[str, Callable[[Routing, Generator], Tensor]] = {
     "random": Routing._random,
     "random-unique": Routing._random_unique,

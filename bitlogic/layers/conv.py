@@ -238,7 +238,7 @@ class LogicConv(nn.Module, ABC):
         for ours, theirs in (("connection_temperature", "temperature"), ("connection_sampling", "forward_sampling")):
             if theirs in connections:
                 connections[ours] = connections.pop(theirs)
-        for of_dense in ("num_groups", "group_bias"):
+        for of_dense in ("num_groups", "group_bias", "input_runs", "lut_runs"):
             connections.pop(of_dense)
         return {
             **connections,

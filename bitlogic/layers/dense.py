@@ -44,6 +44,8 @@ class LogicDense(nn.Module):
             ``(lut_rank, out_dim)``.
         num_groups: blocks of the grouped methods.
         group_bias: probability of the own block in ``grouped-biased``.
+        input_runs, lut_runs: equal runs of inputs and LUTs, each cut into the groups' blocks, see
+            `bitlogic.connections.routing`.
         connection_temperature: of learnable connections' softmax.
         connection_sampling: learnable connections' forward_sampling.
         grad_factor: scales the gradient of the layer's input, and nothing else.
@@ -73,6 +75,8 @@ class LogicDense(nn.Module):
         init_method: str | Tensor = "random-unique",
         num_groups: int | None = None,
         group_bias: float | None = None,
+        input_runs: int = 1,
+        lut_runs: int = 1,
         connection_temperature: float = 0.001,
         connection_sampling: str = "soft",
         grad_factor: float = 1.0,
@@ -96,6 +100,8 @@ class LogicDense(nn.Module):
             init_method=init_method,
             num_groups=num_groups,
             group_bias=group_bias,
+            input_runs=input_runs,
+            lut_runs=lut_runs,
             num_candidates=num_candidates,
             temperature=connection_temperature,
             forward_sampling=connection_sampling,
