@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Tests that run side by side.
 JOBS ?= 2
 READY := .venv/ready
-EXTRAS := sim,amaranth,formal,synth,lint,data,report,sweep,dev
+EXTRAS := sim,amaranth,formal,synth,boards,lint,data,report,sweep,dev
 
 # Training starts many short parallel loops; threads that spin between them stall on a busy machine.
 export OMP_WAIT_POLICY := passive

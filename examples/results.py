@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,16 @@ def main() -> None:
     training = table(TRAINING, (row_of(name, seed, options) for name in options.recipes for seed in TRAINED[name]))
     exports = table(EXPORT, (row for name in options.recipes if name in EXPORTED for row in export_rows(name, options)))
     if options.readme is not None:
-        readme = options.readme.read_text()
-        for mark, text in (("results", training), ("exports", exports)):
-            marks = re.compile(rf"(?<=<!-- {mark} -->\n).*?(?=<!-- /{mark} -->)", flags=re.DOTALL)
-            readme = marks.sub(text.replace("\\", r"\\"), readme)
-        options.readme.write_text(readme)
+        put_between_marks(options.readme, {"results": training, "exports": exports})
+
+
+def put_between_marks(path: Path, tables: Mapping[str, str]) -> None:
+    """Each table between ``<!-- name -->`` and ``<!-- /name -->``."""
+    text = path.read_text()
+    for mark, content in tables.items():
+        marks = re.compile(rf"(?<=<!-- {mark} -->\n).*?(?=<!-- /{mark} -->)", flags=re.DOTALL)
+        text = marks.sub(content.replace("\\", r"\\"), text)
+    path.write_text(text)
 
 
 def table(header: str, rows: Iterator[str]) -> str:

@@ -12,6 +12,7 @@ import click
 import bitlogic
 from bitlogic.errors import BitlogicError, ExportError, OptionError
 from bitlogic.export.cli_bench import bench
+from bitlogic.export.cli_estimate import estimate
 from bitlogic.export.cli_synth import report, synth
 from bitlogic.export.cli_train import train
 from bitlogic.export.progress import step
@@ -241,6 +242,7 @@ def demo(output: Path | None, seed: int) -> int:
 
 
 cli.add_command(bench)
+cli.add_command(estimate)
 cli.add_command(report)
 cli.add_command(synth)
 cli.add_command(train)

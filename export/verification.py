@@ -12,17 +12,25 @@ from bitlogic.errors import FormatError, OptionError
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.coverage import Coverage, coverage
 from bitlogic.export.equivalence import Proof, prove_equal
+from bitlogic.export.evaluate import evaluate
+from bitlogic.export.folder import NETLIST
 from bitlogic.export.formal.artifacts import HARDWARE, prove_artifacts, prove_synthesised
 from bitlogic.export.formal.log import PROOF, ProofLog
+from bitlogic.export.formal.synthesis import prove_synthesis
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.samples import InputKind, Result, Samples
+from bitlogic.export.synthesis.check import TARGET as SYNTHESIS
+from bitlogic.export.synthesis.check import family_of, run_synthesised
 from bitlogic.export.table import table
 from bitlogic.export.trace import Trace, trace
-from bitlogic.export.vectors import Inputs, inputs_from_numbers
-from bitlogic.export.verify import Report, contents, report_bytes, verify
+from bitlogic.export.vectors import Inputs, inputs_from_numbers, make_inputs
+from bitlogic.export.verify import Check, Report, attempt, compare, contents, report_bytes, verify
 
 if TYPE_CHECKING:
     from torch import nn
+
+_SEED = 0  # of the samples of a synthesis, which carries no vectors
+_NUM_RANDOM = 100
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,9 @@ class Outcome:
 
 
 def run_verification(artifacts: Artifacts, request: Request) -> Outcome:
-    """The outcome of a request on the artifacts of an export folder."""
+    """The outcome of a request on the artifacts of an export folder, or of one that ``bitlogic synth`` made."""
+    if artifacts.manifest["target"] == SYNTHESIS:
+        return _run_synthesised(artifacts, request)
     vectors, netlist, extracted = contents(artifacts)
     kind = InputKind(artifacts.manifest["input"]["kind"])
     data = None
@@ -133,6 +143,34 @@ def run_verification(artifacts: Artifacts, request: Request) -> Outcome:
     given = [vectors.inputs.samples.values, *([] if data is None else [data.samples.values])]
     covered = coverage(netlist, Samples(vectors.inputs.samples.kind, np.concatenate(given)))
     return Outcome(report, found, request.layers, proof, covered, _prove_hardware(artifacts, request))
+
+
+def _run_synthesised(artifacts: Artifacts, request: Request) -> Outcome:
+    """The cells that synthesis made, run on the data, or on random samples where none are asked for."""
+    if request.layers or request.synthesised is not None:
+        option = "layers" if request.layers else "synthesised"
+        raise OptionError(f"--{option} goes with an export; this is a folder of bitlogic synth")
+    if NETLIST not in artifacts.files:
+        raise FormatError(f"the folder holds no {NETLIST}; without it nothing can be verified")
+    netlist = Netlist.from_bytes(artifacts.files[NETLIST], NETLIST)
+    kind = InputKind(artifacts.manifest["input"]["kind"])
+    if request.data is not None:
+        inputs = inputs_from_numbers(netlist, kind, _numbers(request.data, request.root)[: request.limit])
+    elif request.limit is not None or request.root is not None:
+        raise OptionError("--limit and --root go with --data")
+    else:
+        inputs = make_inputs(netlist, kind, num_random=_NUM_RANDOM, seed=_SEED)
+    samples = inputs.samples
+    reference = evaluate(netlist, samples)
+    checks = [attempt("the synthesised cells", reference, lambda: run_synthesised(artifacts, netlist, samples))]
+    checks += [compare(name, reference, run(inputs)) for name, run in _references(request.model).items()]
+    digest = netlist.digest()
+    if digest != artifacts.manifest["netlist"]["digest"]:
+        message = f"{NETLIST} is not the netlist that was synthesised: its digest is {digest}"
+        checks.append(Check("netlist digest", 0, None, error=message))
+    report = Report(SYNTHESIS, digest, _SEED, tuple(checks), artifacts.changed)
+    logs = (prove_synthesis(artifacts, family_of(artifacts)),) if request.formal else ()
+    return Outcome(report, None, False, None, coverage(netlist, samples), logs)
 
 
 def _references(model: "nn.Module | None") -> dict[str, Callable[[Inputs], Result]]:

@@ -84,7 +84,7 @@ def verify(artifacts: Artifacts, *, data: Inputs | None = None, references: Refe
     stored = Result(reference.scores[: len(vectors.inputs)], reference.class_ids[: len(vectors.inputs)])
     target = artifacts.manifest["target"]
     checks = [
-        _attempt(target, reference, lambda: TARGETS[target].run(artifacts, inputs.samples)),
+        attempt(target, reference, lambda: TARGETS[target].run(artifacts, inputs.samples)),
         compare(f"expected ({vectors.source})", stored, vectors.expected),
         compare("evaluate before the passes", reference, evaluate(extracted, inputs.samples)),
     ]
@@ -130,7 +130,7 @@ def compare(name: str, reference: Result, got: Result) -> Check:
     return Check(name, len(reference.class_ids), len(samples), first)
 
 
-def _attempt(name: str, reference: Result, run: Callable[[], Result]) -> Check:
+def attempt(name: str, reference: Result, run: Callable[[], Result]) -> Check:
     """The comparison, or the failed check of a target that does not run: edited text may not even compile."""
     try:
         return compare(name, reference, run())

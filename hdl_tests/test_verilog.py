@@ -144,7 +144,7 @@ def _flip_threshold(text: str) -> str:
 
 
 def _flip_popcount(text: str) -> str:
-    return text.replace(".i(i[3:2])", ".i(i[1:0])", 1)
+    return text.replace(" + {2'd0, i[3]}", " + {2'd0, i[2]}", 1)
 
 
 def _flip_tie(text: str) -> str:

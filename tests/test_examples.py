@@ -1,12 +1,15 @@
 """The examples run as they stand."""
 
 import gzip
+import importlib.util
 import json
 import os
 import struct
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +24,16 @@ def run(name: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess
     environment["OMP_NUM_THREADS"] = "1"  # small tensors, and other tests may be running
     command = [sys.executable, str(EXAMPLES / name), *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def imported(name: str) -> ModuleType:
+    """An example as a module, for what it computes without a tool."""
+    spec = importlib.util.spec_from_file_location(f"examples_{name}", EXAMPLES / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return module
 
 
 def write_digits(folder: Path, name: str, num: int) -> None:
@@ -146,3 +159,109 @@ def test_the_sweep_of_parametrizations_writes_a_table_and_fails_below_the_least_
     assert cells[:4] == ["dwn", "any", "learnable", f"{row['discrete']:.2f}"]
     assert row["equal"] and row["finite"] and len(row["curve"]) == 3
     assert row["discrete"] >= 50
+
+
+@pytest.mark.interop
+@pytest.mark.data
+@pytest.mark.synth
+@pytest.mark.icarus
+def test_the_comparison_counts_both_and_simulates_both_against_the_model(tmp_path: Path) -> None:
+    options = "--width 60 --layers 2 --steps 20 --device ice40-hx8k --map none --simulated 40 --json rows.json"
+    done = run("compare_verilog.py", tmp_path, *options.split())
+    result = json.loads((tmp_path / "rows.json").read_text())
+    theirs, from_bits, from_pixels = result["rows"]
+    assert result["images_that_differ_from_the_model"] == {"torchlogix": 0, "ours, map none, bits in": 0}
+    assert theirs["luts"] > 0 and theirs["argmax_luts"] is None and theirs["encoder_luts"] is None
+    assert from_bits["luts"] > 0 and from_bits["argmax_luts"] > 0 and from_bits["encoder_luts"] is None
+    assert from_pixels["encoder_luts"] == 0  # half of the range is the top bit of a pixel
+    larger = [row for row in (from_bits, from_pixels) if row["luts"] > theirs["luts"]]
+    assert done.returncode == (1 if larger else 0)
+    assert len(done.stderr.split("LUTs, torchlogix")) - 1 == len(larger)
+
+
+def test_the_comparison_fails_where_ours_is_larger_or_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"device": "a", "design": "torchlogix", "luts": 10}, {"device": "a", "design": "ours", "luts": 10}]
+    result: dict[str, Any] = {"rows": rows, "images_that_differ_from_the_model": {"torchlogix": 3, "ours": 0}}
+    compare = imported("compare_verilog")
+    assert compare.verdict(result) == 0
+    rows[1]["luts"] = 11
+    assert compare.verdict(result) == 1
+    assert capsys.readouterr().err == "ours on a: 11 LUTs, torchlogix 10\n"
+    rows[1]["luts"], result["images_that_differ_from_the_model"]["ours"] = 9, 1
+    assert compare.verdict(result) == 1
+
+
+@pytest.mark.interop
+@pytest.mark.icarus
+def test_a_constant_that_torchlogix_drops_from_a_sum_is_seen() -> None:
+    compare = imported("compare_verilog")
+    layers = compare.load_torchlogix()
+    torch.manual_seed(0)
+    layer = layers.LogicDense(4, 6, lut_rank=2, parametrization="raw")
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.weight[:, 1] = 1.0  # AND everywhere,
+        layer.weight[0, 15] = 2.0  # and a 1 in the first class, whatever comes in
+    model = torch.nn.Sequential(
+        layers.FixedBinarization(torch.tensor([0.5]), feature_dim=1), torch.nn.Flatten(), layer, layers.GroupSum(2)
+    ).eval()
+    images = torch.tensor([[i >> bit & 1 for bit in range(4)] for i in range(16)]).float().view(16, 1, 2, 2)
+    rival = compare.their_verilog(model, 4)
+    bits, scores = compare.bits_and_scores(model, images, 2)
+    assert scores[0].tolist() == [1, 0]
+    assert compare.disagreeing(compare.simulated_theirs(rival, bits, 2), scores) == 16
+
+
+NEXTPNR_LOG = """Info:     at initial placer iter 3, wirelen = 2033
+Info:   at iteration #13: temp = 0.000000, timing cost = 170, wirelen = 29764
+Info: Routing 15760 arcs.
+Info:    IterCnt |  w/ripup   wo/ripup |  w/r  wo/r |      arcs| batch(sec) total(sec)|
+Info:       1000 |      182        817 |  182   817 |     15001|       3.80       3.80|
+Info:       2000 |      435       1564 |  253   747 |     14362|       2.97       6.77|
+"""
+
+
+def test_congestion_is_read_from_nextpnrs_log() -> None:
+    congestion = imported("routability").congestion
+    assert congestion(NEXTPNR_LOG) == {"wirelength": 29764, "arcs": 15760, "rip_ups": 435, "unrouted_arcs": 14362}
+    assert set(congestion("").values()) == {None}
+
+
+@pytest.mark.parametrize("case", ["bands", "stars:100", "bands:105", "bands:-10", "bands:0"])
+def test_a_wrong_case_of_routability_is_refused(case: str) -> None:
+    routability = imported("routability")
+    with pytest.raises(ValueError, match="a colon and a multiple of ten LUTs"):
+        routability.case_of(case)
+    assert routability.case_of("bands:500") == ("bands", 500)
+
+
+def test_a_wrong_case_on_the_command_line_is_misuse(tmp_path: Path) -> None:
+    done = run("routability.py", tmp_path, "--folder", "out", "--cases", "stars:100")
+    assert done.returncode == 2
+    assert done.stderr == (
+        "routability: --cases 'stars:100': a wiring (random, bands, biased), a colon and a multiple of ten LUTs\n"
+    )
+
+
+@pytest.mark.cc
+@pytest.mark.synth
+@pytest.mark.slow
+def test_routability_trains_routes_and_says_what_the_limit_stopped(tmp_path: Path) -> None:
+    write_digits(tmp_path, "train", 600)
+    write_digits(tmp_path, "t10k", 100)
+    options = "--root . --folder out --cases biased:100 --device ice40-hx8k --json rows.json --set train.epochs=1"
+    options += " train.validation=60 train.batch_size=20"
+    done = run("routability.py", tmp_path, *options.split())
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    layers = bitlogic.load(tmp_path / "out" / "biased_100" / "model.pt").children()
+    widths = [layer.out_dim for layer in layers if isinstance(layer, bitlogic.LogicDense)]
+    assert widths == [100, 100] and row["fmax_mhz"] > 50 and row["unrouted_arcs"] == 0 and row["reason"] is None
+    assert row["total_luts"] > row["core_luts"] > 100 and row["cpu_seconds"] > 0 and row["wirelength"] > 0
+
+    (tmp_path / "out" / "biased_100.json").unlink()  # what was trained stays
+    done = run("routability.py", tmp_path, *options.split(), "--cpu-limit", "1")
+    assert done.returncode == 0, done.stderr
+    (stopped,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert stopped["fmax_mhz"] is None and stopped["reason"] == "not routed in 1 CPU s"
+    assert stopped["accuracy_percent"] == row["accuracy_percent"] and stopped["core_luts"] == row["core_luts"]

@@ -6,10 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from bitlogic.export.hardware import popcount
+from bitlogic.export.hardware.blocks import MAX_PORT_BITS
 from bitlogic.export.hardware.core import Core, CorePlan, Pipeline, build_core
-from bitlogic.export.hardware.rtl import Constant, Module, Port, Register
+from bitlogic.export.hardware.popcount import PopcountPlan, popcount_module
+from bitlogic.export.hardware.rtl import Constant, Module, Operation, Port, Register, Wire, whole
 from bitlogic.export.hardware.simulate import Simulation
-from bitlogic.export.netlist import Netlist
+from bitlogic.export.netlist import Head, Netlist
 from bitlogic.export.samples import InputKind, Samples
 from tests.hardware_drivers import check_well_formed, expected_rows, in_beats, port_bits, results
 from tests.nets import DEGENERATE, random_netlist, samples_for, with_weights
@@ -133,3 +136,54 @@ def test_a_module_has_one_thing_of_a_name(name: str) -> None:
     ports = (Port("taken", 1, is_input=False),)
     with pytest.raises(ValueError, match=f"more than one {name}"):
         Module("net", "", ports, registers=(Register(name, 1, Constant(0, 1)),))
+
+
+# --- few modules, however many bits
+
+
+@pytest.mark.parametrize("leaf_size", [3, 6])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 6, 7, 8, 13, 20, 50, 640])
+def test_a_popcount_is_one_module_and_its_leaves(size: int, leaf_size: int) -> None:
+    for levels in (0, 1, 2):
+        module = popcount_module(size, PopcountPlan("net", leaf_size, levels))
+        check_well_formed(module)
+        assert len(module.instances) <= 2 and not any(instance.module.instances for instance in module.instances)
+        parts: list[Wire | Register] = [*module.wires, *module.registers]
+        adders = [value for part in parts if (value := _of(part)) is not None]
+        assert len(adders) == -(-size // leaf_size) - 1
+
+
+def test_the_leaves_of_a_large_popcount_are_blocks_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(popcount, "MAX_LEAVES", 4)
+    module = popcount_module(29, PopcountPlan("net", 3))
+    assert [instance.module.name for instance in module.instances] == [
+        "net_count12",
+        "net_count12",
+        "net_count3",
+        "net_count2",
+    ]
+    assert len({id(instance.module) for instance in module.instances}) == 3
+    bits = np.concatenate([np.eye(29, dtype=np.uint8), np.tri(29, dtype=np.uint8)]).T
+    count = Simulation(module, bits.shape[1]).outputs({"i": bits})["count"]
+    assert np.array_equal((count << np.arange(len(count))[:, None]).sum(axis=0), bits.sum(axis=0))
+
+
+def test_a_level_that_reads_wide_vectors_takes_them_whole_in_smaller_blocks() -> None:
+    num_inputs, rng = 63_000, np.random.default_rng(0)
+    netlist = Netlist(
+        num_inputs=num_inputs,
+        tables=np.full(5000, 6, dtype=np.uint64),
+        pins=rng.integers(2, 2 + num_inputs, size=(5000, 2), dtype=np.int32),
+        outputs=np.arange(2 + num_inputs, 5002 + num_inputs, dtype=np.int32),
+        head=Head(2),
+    )
+    core = build_core(netlist, CorePlan("net", InputKind.BITS))
+    blocks = [instance for instance in core.module.instances if "level1" in instance.name]
+    assert all(instance.inputs == (("i", whole("bits", num_inputs)),) for instance in blocks)
+    assert len(blocks) == 2 and all(sum(p.width for p in b.module.ports) <= MAX_PORT_BITS for b in blocks)
+
+
+def _of(part: Wire | Register) -> Operation | None:
+    """The sum that a wire or register takes."""
+    value = part.value if isinstance(part, Wire) else part.next
+    return value if isinstance(value, Operation) else None

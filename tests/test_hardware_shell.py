@@ -72,7 +72,7 @@ def run(shell: Shell, frames: Array, *, stall: float, seed: int = 0, reset_after
 _INPUTS = {"byte_in": 8, "byte_valid": 1, "out_ready": 1}
 
 
-def check(netlist: Netlist, samples: Samples, *, pipeline: int = 1, stall: float = 0.3, **plan: int) -> None:
+def check(netlist: Netlist, samples: Samples, *, pipeline: int = 1, stall: float = 0.3, **plan: Any) -> None:
     shell = build_shell(netlist, ShellPlan("net", Pipeline.of(pipeline) if pipeline else Pipeline(), **plan))
     result = results_of(netlist, run(shell, frames_of(netlist, samples), stall=stall))
     expected = evaluate(netlist, samples)

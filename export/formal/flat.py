@@ -9,6 +9,7 @@ by variables on both sides; what remains is small.
 import random
 import time
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from bitlogic.export.formal.function import Function, NotProvenError
 from bitlogic.export.formal.graph import Graph
@@ -48,7 +49,7 @@ def prove_same(given: Inside, reference: Inside, prover: Prover) -> bool:
 def inlined(
     module: Inside, graph: Graph, inputs: Mapping[str, list[int]], places: list[list[int]]
 ) -> dict[str, list[int]]:
-    """The outputs over the literals at the inputs; ``places`` gains the outputs of every instance, the inner first."""
+    """The outputs over the literals at the inputs; ``places`` gains every instance's outputs and words, inner first."""
     function, inside = module
     at: dict[int, int] = {}
     for port, literals in function.inputs.items():
@@ -59,6 +60,8 @@ def inlined(
         for port, literals in child.outputs.items():
             at.update(zip((literal >> 1 for literal in literals), made[port], strict=True))
         places.append([literal for port in made.values() for literal in port])
+    inner = iter(graph.copied(function.graph, [literal for word in function.words for literal in word], at))
+    places += [list(islice(inner, len(word))) for word in function.words]
     return {port: graph.copied(function.graph, literals, at) for port, literals in function.outputs.items()}
 
 

@@ -7,7 +7,7 @@ way; they must be equally many on every path to a bit, and are counted here. The
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bitlogic.export.formal.circuit import UNKNOWN, Bit, Circuit, Instance
 from bitlogic.export.formal.graph import FALSE, TRUE, Graph
@@ -42,6 +42,7 @@ class Function:
     ages: dict[str, list[int | None]]
     children: list[Child]  # each reads only the outputs of earlier ones
     registers: dict[Bit, int]  # the literal of every register bit that an output depends on
+    words: list[list[int]] = field(default_factory=list)  # named vectors inside, each behind those that it depends on
 
     def age(self, port: str) -> int | None:
         """The age of all bits of an output port; None where all are constant."""
@@ -54,6 +55,12 @@ def common_age(ages: list[int | None], where: str) -> int | None:
     if len(known) > 1:
         raise NotProvenError(f"what meets at {where} is {' and '.join(map(str, known))} clock edges late")
     return known[0] if known else None
+
+
+def check_stands_still(around: Circuit, instance: Instance, inner: Circuit) -> None:
+    """NotProvenError for an instance that moves on while the module around it stands still."""
+    if ENABLE in around.inputs and CLOCK in inner.inputs and ENABLE not in inner.inputs:
+        raise NotProvenError(f"{around.name}: {instance.name} has no {ENABLE} to stand still with")
 
 
 def module_function(circuit: Circuit, modules: Mapping[str, Circuit], latencies: Mapping[str, int | None]) -> Function:
@@ -104,7 +111,19 @@ class _Builder:
             {port: [self.ages[bit] for bit in bits] for port, bits in circuit.outputs.items()},
             self.children,
             {bit: self.literals[bit] for bit in circuit.registers if bit in self.literals},
+            self._words(),
         )
+
+    def _words(self) -> list[list[int]]:
+        """The vectors that are named in the text, as far as an output depends on them."""
+        vectors: dict[str, list[Bit]] = defaultdict(list)
+        for name, bit in self.circuit.names.items():
+            vectors[name[: name.rindex("[")]].append(bit)
+        for port in self.circuit.outputs:  # which may be several words in a row
+            vectors.pop(port, None)
+        words = [[self.literals[bit] for bit in bits] for bits in vectors.values() if self.literals.keys() >= set(bits)]
+        inner = {tuple(word): max(word) for word in words if any(self.graph.operands(lit >> 1) for lit in word)}
+        return [list(word) for word in sorted(inner, key=lambda word: inner[word])]
 
     def _check_clock(self) -> None:
         """NotProvenError where the clock is data somewhere."""
@@ -219,15 +238,16 @@ class _Builder:
         inner = self.modules[instance.module]
         if instance.module not in self.latencies:
             raise NotProvenError(f"{self.circuit.name} needs {instance.module}, which is not proven")
+        check_stands_still(self.circuit, instance, inner)
         inputs, ages = {}, []
         for port, width in inner.inputs.items():
             bits = instance.connections.get(port, ())
             if len(bits) != len(width):
                 raise NotProvenError(f"{self.circuit.name}: {instance.name}.{port} is not connected")
             if port in CONTROL:
-                # A control port may also stand still at the value that the proof assumes, but for the clock.
+                # Without a port of its own, the module may leave one still at the value that the proof assumes.
                 same = port in self.control and bits[0] == self.control[port]
-                fixed = port != CLOCK and bits[0] == CONTROL[port]
+                fixed = port != CLOCK and port not in self.control and bits[0] == CONTROL[port]
                 if not same and not fixed:
                     raise NotProvenError(f"{self.circuit.name}: {instance.name}.{port} is not the module's own {port}")
                 continue

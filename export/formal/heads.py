@@ -9,16 +9,20 @@ from bitlogic.export.formal.function import Child, Function, NotProvenError
 from bitlogic.export.formal.graph import Graph
 from bitlogic.export.formal.log import Outcome
 from bitlogic.export.formal.prover import Prover
-from bitlogic.export.formal.sums import WeightedSum, Words
+from bitlogic.export.formal.sums import MAX_WIDTH, WeightedSum, Words
+from bitlogic.export.hardware.popcount import LEAF_SIZES
 
+_LEAF_WIDTHS = tuple(size.bit_length() for size in LEAF_SIZES.values())
 _NODE_PORTS = {"score_a", "index_a", "score_b", "index_b"}
+
+_Cut = tuple[str, int, int, WeightedSum]  # port, lowest bit, width
 
 
 @dataclass(frozen=True)
 class Sums:
     """Words at the outputs, each a weighted sum of the module's input bits, numbered through all its ports."""
 
-    words: tuple[tuple[str, int, int, WeightedSum], ...]  # port, lowest bit, width
+    words: tuple[_Cut, ...]
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def _dissolved(function: Function, inside: Mapping[str, Function]) -> Function:
     graph = Graph()
     inputs = {port: [graph.new_input() for _ in bits] for port, bits in function.inputs.items()}
     outputs = inlined((function, inside), graph, inputs, [])
-    return replace(function, graph=graph, inputs=inputs, outputs=outputs, children=[])
+    return replace(function, graph=graph, inputs=inputs, outputs=outputs, children=[], words=[])
 
 
 def _prove_better(function: Function, prover: Prover, signed: bool) -> Better:
@@ -141,9 +145,12 @@ def _prove_sums(function: Function, theorems: Mapping[str, Theorem], prover: Pro
         theorem = theorems[child.module]
         if isinstance(theorem, Sums):
             apply_sums(words, child, theorem, widths, function.name)
-    found: list[tuple[str, int, int, WeightedSum]] = []
-    for port, literals in function.outputs.items():
-        found += _cut(words, function.name, port, literals, widths)
+    try:
+        found = _output_words(words, function.name, _from_words(words, function), widths)
+    except NotProvenError:
+        if not function.words:
+            raise
+        found = _output_words(words, function.name, function.outputs, widths)  # in one piece, if it is small
     method = "tracing" if words.last is None else words.last.method
     ones = all(w.constant == 0 and len(w.atoms) == len(bits) and (w.weights == 1).all() for *_, w in found)
     statement = f"counts the ones of {len(bits)} bits" if ones else "is a weighted sum of its inputs"
@@ -151,20 +158,52 @@ def _prove_sums(function: Function, theorems: Mapping[str, Theorem], prover: Pro
     return Sums(tuple(found))
 
 
-def _cut(
-    words: Words, module: str, port: str, literals: list[int], widths: tuple[int, ...]
-) -> list[tuple[str, int, int, WeightedSum]]:
-    """The port as words of one of the widths, or as one word."""
-    reason: NotProvenError | None = None
-    for width in _cuts(len(literals), widths):
+def _output_words(words: Words, module: str, outputs: Mapping[str, list[int]], widths: tuple[int, ...]) -> list[_Cut]:
+    return [word for port, literals in outputs.items() for word in _cut(words, module, port, literals, widths)]
+
+
+def _from_words(words: Words, function: Function) -> dict[str, list[int]]:
+    """The outputs over variables for the named words inside, each of which is proven from those before it.
+
+    A word that is no sum stays logic.
+    """
+    graph = function.graph
+    at = {node: 2 * node for node in range(1, len(graph)) if graph.operands(node) is None}
+    for literals in function.words:
+        if len(literals) > MAX_WIDTH:
+            continue
+        word = graph.copied(graph, literals, at)
         try:
-            return [
+            value = words.value(word, "a word")
+        except NotProvenError:
+            continue
+        for literal, fresh in zip(literals, words.fresh(len(word), value), strict=True):
+            if graph.operands(literal >> 1) is not None:
+                at.setdefault(literal >> 1, fresh ^ (literal & 1))
+    return {port: graph.copied(graph, literals, at) for port, literals in function.outputs.items()}
+
+
+def _cut(words: Words, module: str, port: str, literals: list[int], widths: tuple[int, ...]) -> list[_Cut]:
+    """The port as counts of the ones of a few bits each, as words of one of the widths, or as one word."""
+    leaves = [width for width in _LEAF_WIDTHS if len(literals) % width == 0]
+    reason: NotProvenError | None = None
+    for place, width in enumerate([*leaves, *_cuts(len(literals), widths)]):
+        try:
+            found = [
                 (port, low, width, words.value(literals[low : low + width], f"{module}.{port}"))
                 for low in range(0, len(literals), width)
             ]
         except NotProvenError as error:
             reason = error  # of the port as one word, which is tried last
+            continue
+        if place >= len(leaves) or all(_counts_ones(value, width) for *_, value in found):
+            return found
     raise reason or NotProvenError(f"{module}.{port} has no bits")
+
+
+def _counts_ones(value: WeightedSum, width: int) -> bool:
+    """Whether it is a count; the parts of another word can be sums, too, but modulo something."""
+    return value.constant == 0 and bool((value.weights == 1).all()) and value.fits(width)
 
 
 def apply_sums(words: Words, child: Child, theorem: Sums, widths: tuple[int, ...], where: str) -> None:
@@ -196,9 +235,7 @@ def as_variables(words: Words, literals: list[int], widths: tuple[int, ...], wha
             continue
         made: list[int] = []
         for value in values:
-            fresh = [words.graph.new_input() for _ in range(width)]
-            words.place(fresh, value)
-            made += fresh
+            made += words.fresh(width, value)
         return made
     raise NotProvenError(f"{what} is not cut into known words")
 

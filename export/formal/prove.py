@@ -11,12 +11,16 @@ from bitlogic.errors import TargetError
 from bitlogic.export.formal.circuit import Circuit, circuits, inside_first
 from bitlogic.export.formal.control import prove_control
 from bitlogic.export.formal.core import Expectation, Parts, prove_core, prove_latency
+from bitlogic.export.formal.correspondence import prove_correspondence
 from bitlogic.export.formal.flat import prove_same
+from bitlogic.export.formal.folded import Fold, folded_function
 from bitlogic.export.formal.function import Function, NotProvenError, module_function
 from bitlogic.export.formal.heads import Theorem, prove_module
 from bitlogic.export.formal.log import ProofLog
 from bitlogic.export.formal.prover import Prover
+from bitlogic.export.formal.surroundings import prove_surroundings
 from bitlogic.export.formal.yosys import ReadDesign
+from bitlogic.export.hardware.core import input_width
 from bitlogic.export.hardware.rtl import Comparators, Luts, Module, modules_below
 
 LIMIT_SECONDS = 60.0  # of one call to the solver
@@ -55,6 +59,32 @@ def prove_whole(
     return log
 
 
+def prove_corresponding(
+    read: ReadDesign,
+    reference: ReadDesign,
+    expectation: Expectation,
+    top: str,
+    subject: str,
+    limit_seconds: float = LIMIT_SECONDS,
+    *,
+    made_of_it: bool = True,
+) -> ProofLog:
+    """The same where the modules are dissolved and the registers are left: edge by edge, by way of them.
+
+    ``made_of_it`` says that a tool made the design of the reference's text.
+    """
+    started = time.monotonic()
+    log = ProofLog(subject, {"yosys": read.version})
+    prover = Prover(log, limit_seconds)
+    _Proof(reference, expectation, prover, "the emitted Verilog").by_parts()
+    try:
+        prove_correspondence(circuits(read), circuits(reference), top, prover, made_of_it=made_of_it)
+    except (TargetError, NotProvenError) as error:
+        prover.give_up(top, "does at every edge what the emitted Verilog does", str(error))
+    log.seconds = time.monotonic() - started
+    return log
+
+
 def claimed_blocks(top: Module) -> dict[str, npt.NDArray[Any]]:
     """For each block of a design its nets, by the module's name."""
     return {
@@ -82,10 +112,14 @@ class _Proof:
         self.core: str | None = None
 
     def by_parts(self) -> None:
-        """Every module of the core by itself, and the core by what is proven of them."""
+        """Every module of the core by itself, the core by what is proven of them, and what is around it."""
         core = self._open()
         if core is None:
             return
+        self._core_by_parts(core)
+        self._surroundings(core)
+
+    def _core_by_parts(self, core: str) -> None:
         blocks = self.expectation.blocks
         # What is only inside a block is a part of it.
         counting = _below(core, self.circuits, frozenset(blocks)) - set(blocks)
@@ -99,9 +133,14 @@ class _Proof:
                 inner = [self.reasons[i.module] for i in circuit.instances if i.module in self.reasons]
                 self.reasons[circuit.name] = f"{error}" + (f"; in it, {inner[0]}" if inner else "")
         try:
-            function = self._function(self.circuits[core])
             parts = Parts(self.functions, self.theorems, self.reasons)
+            if self.expectation.fold > 1:
+                function = folded_function(core, self.circuits, self.latencies, self._fold(), self.prover)
+                prove_core(function, self.expectation, parts, self.prover)
+                return
+            function = self._function(self.circuits[core])
             prove_core(function, self.expectation, parts, self.prover)
+            prove_latency(function, self.expectation.latency_cycles, self.prover)
             self._core_control(function)
         except NotProvenError as error:
             self.prover.give_up(core, "computes the netlist", str(error))
@@ -109,7 +148,10 @@ class _Proof:
     def same_as(self, reference: "_Proof") -> None:
         """The core whole, against that of a design which is proven by parts."""
         core = self._open()
-        if core is None or reference.core not in reference.functions:
+        if core is None:
+            return
+        if reference.core not in reference.functions:
+            self.prover.give_up(core, "computes the netlist", "there is no proven function to compare it with")
             return
         try:
             for circuit in [*self._inside(core), self.circuits[core]]:
@@ -122,9 +164,15 @@ class _Proof:
             self._core_control(function)
         except NotProvenError as error:
             self.prover.give_up(core, "computes the netlist", str(error))
+        self._surroundings(core)
+
+    def _surroundings(self, core: str) -> None:
+        inside = {core, *_below(core, self.circuits)}
+        outside = [name for name in self.circuits if name not in inside]
+        prove_surroundings(self.circuits, core, outside, self.expectation, self.prover)
 
     def _open(self) -> str | None:
-        """The name of the core, with all modules read; what is around it is written down as not proven."""
+        """The name of the core, with all modules read."""
         try:
             self.circuits = circuits(self.read)
             list(inside_first(self.circuits))
@@ -135,10 +183,6 @@ class _Proof:
         if self.core is None:
             self.prover.give_up(self.subject, "has a core", "no module has the ports scores and class_id")
             return None
-        inside = {self.core, *_below(self.core, self.circuits)}
-        for name in self.circuits:
-            if name not in inside:
-                self.prover.give_up(name, "behaves as its interface says", "the logic around the core is not covered")
         return self.core
 
     def _inside(self, core: str) -> list[Circuit]:
@@ -154,6 +198,11 @@ class _Proof:
     def _theorem(self, function: Function) -> Theorem:
         signed, widths = self.expectation.netlist.score_signed, self.expectation.widths
         return prove_module((function, self.functions), self.theorems, self.prover, signed=signed, widths=widths)
+
+    def _fold(self) -> Fold:
+        expected = self.expectation
+        width = input_width(expected.netlist, expected.input)
+        return Fold(expected.fold, expected.beats, expected.latency_cycles, str(expected.input), width)
 
     def _core_control(self, function: Function) -> None:
         valid = function.inputs.get("valid_in")

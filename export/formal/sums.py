@@ -18,7 +18,7 @@ from bitlogic.export.formal.prover import Prover
 from bitlogic.export.formal.solver import Verdict
 
 Array = npt.NDArray[Any]
-_MAX_WIDTH = 40  # bits of a word, so that a sum of weights stays within int64
+MAX_WIDTH = 40  # bits of a word, so that a sum of weights stays within int64
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,12 @@ class Words:
         self._words.append(_Word(reduced, nodes, value.fits(len(nodes))))
         self._at.update(dict.fromkeys(nodes, len(self._words) - 1))
 
+    def fresh(self, width: int, value: WeightedSum) -> list[int]:
+        """New variables that are the bits of ``value``."""
+        literals = [self.graph.new_input() for _ in range(width)]
+        self.place(literals, value)
+        return literals
+
     def place_atoms(self, literals: Sequence[int], atoms: Sequence[int]) -> None:
         """Each variable is an atom by itself."""
         one = np.ones(1, dtype=np.int64)
@@ -113,8 +119,8 @@ class Words:
             NotProvenError: It is no weighted sum of known words, or the solver does not decide.
         """
         width = len(literals)
-        if width > _MAX_WIDTH:
-            raise NotProvenError(f"{what} has {width} bits; words of up to {_MAX_WIDTH} are followed")
+        if width > MAX_WIDTH:
+            raise NotProvenError(f"{what} has {width} bits; words of up to {MAX_WIDTH} are followed")
         if self.known(literals):
             weights: dict[int, int] = {}
             for bit, literal in enumerate(literals):

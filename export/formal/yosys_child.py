@@ -29,6 +29,42 @@ READERS = {
     ".json": "read_json",
     ".blif": "read_blif -wideports",
 }
+# Comparisons bit by bit: as adders an encoder's thousands take a minute and gigabytes. Yosys' own map of that kind,
+# cmp2softlogic.v, takes a constant on the left of < for >= (Yosys 0.70).
+COMPARE = "compare.v"
+COMPARE_TEXT = """
+(* techmap_celltype = "$lt $le $gt $ge" *)
+module bitlogic_compare (A, B, Y);
+    parameter A_WIDTH = 1;
+    parameter B_WIDTH = 1;
+    parameter Y_WIDTH = 1;
+    parameter A_SIGNED = 0;
+    parameter B_SIGNED = 0;
+    parameter _TECHMAP_CELLTYPE_ = "";
+    input [A_WIDTH-1:0] A;
+    input [B_WIDTH-1:0] B;
+    output [Y_WIDTH-1:0] Y;
+    localparam WIDTH = A_WIDTH > B_WIDTH ? A_WIDTH : B_WIDTH;
+    localparam SWAPPED = _TECHMAP_CELLTYPE_ == "$gt" || _TECHMAP_CELLTYPE_ == "$le";
+    localparam INVERTED = _TECHMAP_CELLTYPE_ == "$le" || _TECHMAP_CELLTYPE_ == "$ge";
+    wire [WIDTH-1:0] a = A;
+    wire [WIDTH-1:0] b = B;
+    wire [WIDTH-1:0] low = SWAPPED ? b : a;
+    wire [WIDTH-1:0] high = SWAPPED ? a : b;
+    wire [WIDTH:0] less;
+    assign less[0] = 1'b0;
+    genvar n;
+    generate
+        for (n = 0; n < WIDTH; n = n + 1) begin
+            assign less[n + 1] = (low[n] ^ high[n]) ? high[n] : less[n];
+        end
+        if (A_SIGNED || B_SIGNED) begin
+            wire _TECHMAP_FAIL_ = 1'b1;
+        end
+    endgenerate
+    assign Y = INVERTED ? !less[WIDTH] : less[WIDTH];
+endmodule
+"""
 
 
 def main(folder: str) -> None:
@@ -62,7 +98,12 @@ def main(folder: str) -> None:
     run("proc -noopt")
     if order["technology"]:
         run("flatten -noscopeinfo")  # the cells only: modules of the design keep their hierarchy
-    run("memory_map")
+    if has_memory(run):
+        # A block memory of a device has a port for writing, which nothing uses where it holds constants: it is seen to
+        # be idle, and the memory becomes logic.
+        for command in ("opt_expr", "memory_collect", "opt_mem", "memory_map -rom-only"):
+            run(command)
+        run("memory_map")
     to_gates(run, "t:* t:$*dff* %d t:$lut %d")  # registers stay whole words
     run("write_json -noscopeinfo small.json")
     with open("written.json", "w") as file:
@@ -144,10 +185,19 @@ def runner(libyosys: Any, design: Any) -> Callable[[str], None]:
 
 
 def to_gates(run: Callable[[str], None], selection: str) -> None:
-    # Comparisons with constants first: as adders an encoder's thousands take a minute and gigabytes.
-    run(f"techmap -map +/cmp2softlogic.v {selection}")
+    with open(COMPARE, "w") as file:
+        file.write(COMPARE_TEXT)
+    run(f"techmap -map {COMPARE} {selection}")
     for command in ("simplemap", "techmap", "techmap", "simplemap", "aigmap"):  # a product becomes adders first
         run(f"{command} {selection}")
+
+
+def has_memory(run: Callable[[str], None]) -> bool:
+    """Whether some module has a memory."""
+    run("tee -q -o stat.json stat -json")
+    with open("stat.json") as file:
+        modules = json.load(file)["modules"].values()
+    return any("mem" in kind for module in modules for kind in module["num_cells_by_type"])
 
 
 def is_stateless(module: dict[str, Any]) -> bool:

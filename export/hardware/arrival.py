@@ -22,6 +22,7 @@ from bitlogic.export.hardware.rtl import (
     Wire,
     add,
     both,
+    either,
     equal,
     invert,
     join,
@@ -62,7 +63,11 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Receiver:
-    """``byte_in`` and ``accept`` in; ``bits``, ``complete`` (for one cycle, with ``bits``) and ``last`` out."""
+    """``byte_in`` and ``accept`` in; ``bits``, ``complete`` (for one cycle, with ``bits``) and ``last`` out.
+
+    With ``restart``, which is never 1 together with ``accept``, the next byte is the first of a sample: what came of
+    one that is not complete is forgotten.
+    """
 
     module: Module
     latency_cycles: int  # clock edges from the one that takes the last byte to the one behind which ``complete`` is 1
@@ -114,14 +119,15 @@ def _stored(
     return Arrival(num_values, value_width, keeps, thresholds, positions, int(lengths.sum()))
 
 
-def arrival_module(arrival: Arrival, name: str, lut_memory_bits: int = 0) -> Receiver:
+def arrival_module(arrival: Arrival, name: str, lut_memory_bits: int = 0, *, has_restart: bool = False) -> Receiver:
     """The module of an arrival; a memory of up to ``lut_memory_bits`` bits is made of LUTs, a larger one a block."""
     lanes = np.flatnonzero(arrival.keeps.any(axis=0)).tolist()
     lengths = {lane: int(arrival.keeps[:, lane].sum()) for lane in lanes}
     memory = _memory(arrival, lanes, f"{name}_memory", lut_memory_bits) if lanes else None
     edges = 1 if memory is None else memory.latency_cycles
     wires = [Wire("step", 1, _step(arrival))]
-    registers = [*_counters(arrival, edges), *_value(arrival, edges)]
+    restart = _bit("restart") if has_restart else None
+    registers = [*_counters(arrival, edges, restart), *_value(arrival, edges)]
     instances: tuple[Instance, ...] = ()
     if memory is not None:
         index, word = memory.module.ports
@@ -132,6 +138,7 @@ def arrival_module(arrival: Arrival, name: str, lut_memory_bits: int = 0) -> Rec
     ports = (
         Port("byte_in", 8, True, "a byte of a sample"),
         Port("accept", 1, True, "byte_in is there and taken"),
+        *[Port("restart", 1, True, "the next byte is the first of a sample")] * has_restart,
         Port("bits", bits.width, False, "the bits that are read"),
         Port("complete", 1, False, "bits holds a sample"),
         Port("last", 1, False, "the next byte is the last of a sample"),
@@ -147,22 +154,33 @@ def arrival_module(arrival: Arrival, name: str, lut_memory_bits: int = 0) -> Rec
     return Receiver(Module(name, comment, ports, tuple(wires), tuple(registers), instances, outputs), latency)
 
 
-def _counters(arrival: Arrival, edges: int) -> list[Register]:
-    """Which value comes, whether it is the last, and what has come, on its way to the chains."""
+def _counters(arrival: Arrival, edges: int, restart: Expression | None) -> list[Register]:
+    """Which value comes, whether it is the last, and what has come, on its way to the chains.
+
+    A restart leaves the chains alone: a whole sample moves every older bit out of them.
+    """
     count = arrival.num_values
     width = index_width(count)
     index, step = whole("index", width), _bit("step")
     is_last = equal(index, Constant(count - 2, width)) if count > 1 else Constant(1, 1)
     onwards = mux(_bit("is_last"), Constant(0, width), add(index, Constant(1, width), width=width))
     registers = [
-        Register("index", width, onwards, step, reset=0),
-        Register("is_last", 1, is_last, step, reset=int(count == 1)),
+        _position("index", onwards, step, restart, 0),
+        _position("is_last", is_last, step, restart, int(count == 1)),
         _delay("taken", step, edges),
         _delay("ending", both(_bit("accept"), _last(arrival)), edges + _STAGES),
     ]
     if arrival.bytes_a_value == 2:
-        registers.append(Register("is_high", 1, invert(_bit("is_high")), _bit("accept"), reset=0))
+        registers.append(_position("is_high", invert(_bit("is_high")), _bit("accept"), restart, 0))
     return registers
+
+
+def _position(name: str, value: Expression, when: Expression, restart: Expression | None, first: int) -> Register:
+    """Where in a sample the next byte stands: ``first`` after a reset and after a restart."""
+    if restart is None:
+        return Register(name, value.width, value, when, reset=first)
+    restarted = mux(restart, Constant(first, value.width), value)
+    return Register(name, value.width, restarted, either(when, restart), reset=first)
 
 
 def _delay(name: str, value: Expression, edges: int) -> Register:

@@ -13,6 +13,7 @@ from bitlogic.export.netlist import FIRST_INPUT, Encoder, Netlist
 Array = npt.NDArray[Any]
 MAX_LUTS = 8192  # of one module
 MAX_PORT_BITS = 65_536  # of one module, in and out together; tools and simulators slow down or stop beyond it
+MIN_LUTS = 1024  # of a block that is made smaller, so that it can take the vectors that it reads whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class Block:
 def level_blocks(netlist: Netlist, places: Places, prefix: str, luts: Array, name: str) -> list[Block]:
     """The blocks that compute ``luts``, which are of one level; their wires are ``{name}_0``, ``{name}_1``, …"""
     blocks = []
-    for number, part in enumerate(np.array_split(luts, -(-len(luts) // MAX_LUTS))):
+    for number, part in enumerate(np.array_split(luts, -(-len(luts) // _block_size(netlist, places, luts)))):
         pins = netlist.pins[part]
         connection = places.connect(pins, MAX_PORT_BITS - len(part))
         nets = (netlist.first_lut + part).astype(np.int32)
@@ -52,6 +53,16 @@ def encoder_blocks(encoder: Encoder, prefix: str, nets: Array, name: str, source
         what = "comparators of the encoder"
         blocks.append(_block(f"{prefix}_{name}_{number}", f"{name}_{number}", what, value, body))
     return blocks
+
+
+def _block_size(netlist: Netlist, places: Places, luts: Array) -> int:
+    """At most so many LUTs a block.
+
+    A block that takes just the bits it reads has a port of many thousand pieces, and the time that Icarus 11 takes for
+    these grows with their square. So where whole vectors leave little room beside them the blocks get smaller.
+    """
+    room = MAX_PORT_BITS - places.width_of_vectors(netlist.pins[luts])
+    return room if MIN_LUTS <= room < MAX_LUTS else MAX_LUTS
 
 
 def _block(module: str, wire: str, comment: str, value: Expression | None, body: Luts | Comparators) -> Block:

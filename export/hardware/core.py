@@ -184,7 +184,7 @@ class _CoreBuilder(ModuleBuilder):
         size = -(-parts.shape[2] // pieces)
         levels_per_stage = plan.pipeline.adder_levels if plan.clocked else 0
         popcount = PopcountPlan(plan.name, plan.leaf_size, levels_per_stage, self.enable is not None)
-        module = popcount_module(size, popcount, {})
+        module = popcount_module(size, popcount)
         counts: list[Expression] = []
         for group, rows in enumerate(parts):
             padded = np.pad(rows, ((0, 0), (0, pieces * size - rows.shape[1])))  # net 0 adds nothing

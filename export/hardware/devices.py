@@ -30,16 +30,18 @@ class Device:
     num_luts: int
     num_registers: int
     delays: Delays | None = None
+    num_block_rams: int | None = None  # as nextpnr counts them; None where it was not asked
 
 
 DEVICES: dict[str, Device] = {
     device.name: device
     for device in (
-        Device("ice40-hx8k", "ice40", "hx8k", 4, 7_680, 7_680, Delays(1.4, 1.6, 1.7, 0.13)),
-        Device("ice40-up5k", "ice40", "up5k", 4, 5_280, 5_280),
+        Device("ice40-hx8k", "ice40", "hx8k", 4, 7_680, 7_680, Delays(1.4, 1.6, 1.7, 0.13), 32),
+        Device("ice40-up5k", "ice40", "up5k", 4, 5_280, 5_280, num_block_rams=30),
         Device("ecp5-25k", "ecp5", "25k", 4, 24_288, 24_288, Delays(1.9, 1.4, 1.8, 0.04)),
-        Device("ecp5-85k", "ecp5", "85k", 4, 83_640, 83_640, Delays(1.9, 1.4, 1.8, 0.04)),
-        Device("gowin-gw1n9", "gowin", "GW1NR-LV9QN88PC6/I5", 4, 8_640, 6_480),
+        Device("ecp5-45k", "ecp5", "45k", 4, 43_848, 43_848, Delays(1.9, 1.4, 1.8, 0.04)),
+        Device("ecp5-85k", "ecp5", "85k", 4, 83_640, 83_640, Delays(1.9, 1.4, 1.8, 0.04), 208),
+        Device("gowin-gw1n9", "gowin", "GW1NR-LV9QN88PC6/I5", 4, 8_640, 6_480, num_block_rams=26),
         Device("gatemate", "gatemate", "CCGM1A1", 4, 40_960, 40_960),
         Device("nexus", "nexus", "LIFCL-40-9BG400C", 4, 32_256, 32_256),
         Device("xc7", "xc7", "xc7a100tcsg324-1", 6, 63_400, 126_800),

@@ -51,6 +51,11 @@ class Places:
         rows = np.stack([nets[starts], vector[starts], bit[starts], bit[ends]], axis=1).tolist()
         return join([self._part(*row) for row in rows])
 
+    def width_of_vectors(self, nets: Array) -> int:
+        """The bits of all vectors that ``nets`` stand in."""
+        vectors = np.unique(self._vector[nets[nets >= FIRST_INPUT]])
+        return int(np.asarray(self._widths, dtype=np.int64)[vectors].sum())
+
     def connect(self, nets: Array, room: int) -> Connection:
         """A port that carries ``nets``: their vectors whole if ``room`` bits suffice, else just the nets."""
         nets = np.unique(nets[nets >= FIRST_INPUT])

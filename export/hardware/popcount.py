@@ -1,17 +1,22 @@
-"""The group sums: popcounts as balanced trees of adders over leaves that are LUTs, with registers between levels.
+"""The group sums: popcounts as trees of adders over leaves that are LUTs, with registers between levels.
 
-A leaf counts as many bits as fit the LUTs of the device: two LUT4s count three bits, three LUT6s count six. Above it
-each level adds two counts, which devices with carry chains do in one LUT for each bit of the result. All leaves of a
-tree stand at the same depth, so that a register behind a level delays every path alike.
+A leaf counts as many bits as fit the LUTs of the device: two LUT4s count three bits, three LUT6s count six. Above them
+each level adds two counts to one, which devices with carry chains do in one LUT for each bit of the result; a count
+without a partner goes to the next level as it is. All leaves stand at the same depth, so that a register behind a level
+delays every path alike. The leaves of a popcount are one block of LUTs and its adders one module: as modules of their
+own they would be as many instances as there are bits, which simulators and linters do not take.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from bitlogic.export.hardware.rtl import Expression, Instance, Luts, Module, Port, Register, Slice, Wire, add
+from bitlogic.export.hardware.builder import ModuleBuilder
+from bitlogic.export.hardware.rtl import Expression, Luts, Module, Port, Slice, add
 
 LEAF_SIZES = {4: 3, 6: 6}  # inputs of the device's LUT: bits that a leaf counts
+MAX_LEAVES = 2048  # of one block, which are 6144 LUTs at most
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,14 @@ class PopcountPlan:
     leaf_size: int
     levels_per_stage: int = 0
     has_enable: bool = False
+
+
+@dataclass(frozen=True)
+class _Count:
+    """The ones among so many bits."""
+
+    value: Expression
+    num_bits: int
 
 
 def popcount_levels(size: int, leaf_size: int) -> int:
@@ -36,67 +49,62 @@ def popcount_latency(size: int, plan: PopcountPlan) -> int:
     return -(-(1 + popcount_levels(size, plan.leaf_size)) // plan.levels_per_stage)
 
 
-def popcount_module(size: int, plan: PopcountPlan, made: dict[str, Module]) -> Module:
-    """The module that counts ``size`` bits at port ``i`` into ``count``; ``made`` holds what other calls made."""
-    levels = popcount_levels(size, plan.leaf_size)
-    return _tree(size, levels, levels, plan, made)
+def popcount_module(size: int, plan: PopcountPlan) -> Module:
+    """The module that counts ``size`` bits at port ``i`` into ``count``."""
+    builder = ModuleBuilder(has_enable=plan.has_enable and plan.levels_per_stage > 0)
+    counts = list(_leaves(size, plan, builder))
+    for level in range(1, popcount_levels(size, plan.leaf_size) + 1):
+        registered = _is_registered(level, size, plan)
+        pairs = [counts[place : place + 2] for place in range(0, len(counts), 2)]
+        counts = [_added(pair, f"sum{level}_{k}", registered, builder) for k, pair in enumerate(pairs)]
+    ports = (Port("i", size, True), Port("count", size.bit_length(), False))
+    comment = f"How many of {size} bits are 1."
+    return builder.module(f"{plan.prefix}_popcount{size}", comment, ports, {"count": counts[0].value})
 
 
-def _tree(size: int, level: int, top: int, plan: PopcountPlan, made: dict[str, Module]) -> Module:
-    """``size`` bits, with ``level`` levels of adders; ``top`` is the level of the whole tree's root."""
-    registered = plan.levels_per_stage > 0 and ((level + 1) % plan.levels_per_stage == 0 or level == top)
-    name = f"{plan.prefix}_popcount{size}_{level}" + ("_sum" if registered and level == top else "")
-    if name in made:
-        return made[name]
-    width = size.bit_length()
-    wires, instances = [], []
-    if level == 0:
-        leaf = _leaf(size, plan.prefix, made)
-        wires.append(Wire("ones", width))
-        instances.append(Instance("u_leaf", leaf, (("i", Slice("i", 0, size, size)),), (("o", "ones"),)))
-        total: Expression = Slice("ones", 0, width, width)
-    else:
-        halves = [half for half in (-(-size // 2), size // 2) if half]
-        terms: list[Expression] = []
-        for part, (half, low) in zip(("low", "high"), zip(halves, (0, halves[0]), strict=False), strict=False):
-            module = _tree(half, level - 1, top, plan, made)
-            inputs: list[tuple[str, Expression]] = [("i", Slice("i", low, half, size))]
-            if plan.has_enable and module.has_clock:
-                inputs.append(("enable", Slice("enable", 0, 1, 1)))
-            wires.append(Wire(part, half.bit_length()))
-            instances.append(Instance(f"u_{part}", module, tuple(inputs), (("count", part),)))
-            terms.append(Slice(part, 0, half.bit_length(), half.bit_length()))
-        total = add(*terms, width=width)
-    registers: tuple[Register, ...] = ()
+def _is_registered(level: int, size: int, plan: PopcountPlan) -> bool:
+    """Whether a register stands behind a level; the leaves are level 0."""
+    is_last = level == popcount_levels(size, plan.leaf_size)
+    return plan.levels_per_stage > 0 and ((level + 1) % plan.levels_per_stage == 0 or is_last)
+
+
+def _added(pair: list[_Count], name: str, registered: bool, builder: ModuleBuilder) -> _Count:
+    """The sum of one or two counts, with the bits that it needs."""
+    num_bits = sum(count.num_bits for count in pair)
+    value = pair[0].value if len(pair) == 1 else add(*(count.value for count in pair), width=num_bits.bit_length())
     if registered:
-        enable = Slice("enable", 0, 1, 1) if plan.has_enable else None
-        registers = (Register("held", width, total, enable),)
-        total = Slice("held", 0, width, width)
-    clocked = bool(registers) or any(instance.module.has_clock for instance in instances)
-    ports = [Port("i", size, True), Port("count", width, False)]
-    if plan.has_enable and clocked:
-        ports.insert(0, Port("enable", 1, True))
-    made[name] = Module(
-        name,
-        f"How many of {size} bits are 1.",
-        tuple(ports),
-        tuple(wires),
-        registers,
-        tuple(instances),
-        (("count", total),),
-    )
-    return made[name]
+        value = builder.data(name, value)
+    elif len(pair) > 1:
+        value = builder.wire(name, value)
+    return _Count(value, num_bits)
 
 
-def _leaf(size: int, prefix: str, made: dict[str, Module]) -> Module:
-    """The count of up to six bits as one LUT for each bit of the result."""
-    name = f"{prefix}_count{size}"
-    if name not in made:
-        width = size.bit_length()
-        counts = [bin(address).count("1") for address in range(1 << size)]
-        tables = [sum((count >> bit & 1) << address for address, count in enumerate(counts)) for bit in range(width)]
-        pins = np.tile(np.arange(size, dtype=np.int32) + 2, (width, 1))
-        body = Luts(np.array(tables, dtype=np.uint64), pins, np.full(width, -1, dtype=np.int32))
-        ports = (Port("i", size, True), Port("o", width, False))
-        made[name] = Module(name, f"How many of {size} bits are 1, a LUT for each bit of the count.", ports, body=body)
-    return made[name]
+def _leaves(size: int, plan: PopcountPlan, builder: ModuleBuilder) -> Iterator[_Count]:
+    """The counts of the leaves: blocks of equal ones, and what is left over by itself."""
+    room, registered = MAX_LEAVES * plan.leaf_size, _is_registered(0, size, plan)
+    whole = size - size % plan.leaf_size
+    pieces = [(low, min(room, whole - low), plan.leaf_size) for low in range(0, whole, room)]
+    pieces += [(whole, size - whole, size - whole)] if size > whole else []
+    blocks: dict[int, Module] = {}
+    for number, (low, num_bits, leaf_size) in enumerate(pieces):
+        ones = bits = Slice("i", low, num_bits, size)
+        if leaf_size > 1:
+            module = blocks.setdefault(num_bits, _block(num_bits, leaf_size, plan.prefix))
+            ones = builder.instance(f"u_leaves{number}", module, {"i": bits}, {"o": f"leaves{number}"})["o"]
+        if registered:
+            ones = builder.data(f"leaves{number}_held", ones)
+        width = leaf_size.bit_length()
+        for leaf in range(num_bits // leaf_size):
+            yield _Count(ones.part(leaf * width, width), leaf_size)
+
+
+def _block(num_bits: int, leaf_size: int, prefix: str) -> Module:
+    """The count of every ``leaf_size`` bits, side by side, a LUT for each bit of a count."""
+    width, num_leaves = leaf_size.bit_length(), num_bits // leaf_size
+    counts = [address.bit_count() for address in range(1 << leaf_size)]
+    tables = [sum((count >> bit & 1) << address for address, count in enumerate(counts)) for bit in range(width)]
+    pins = np.arange(2, 2 + num_bits, dtype=np.int32).reshape(num_leaves, leaf_size).repeat(width, axis=0)
+    body = Luts(np.tile(np.array(tables, np.uint64), num_leaves), pins, np.full(num_leaves * width, -1, np.int32))
+    ports = (Port("i", num_bits, True), Port("o", num_leaves * width, False))
+    what = f"How many of every {leaf_size}" if num_leaves > 1 else f"How many of {leaf_size}"
+    return Module(f"{prefix}_count{num_bits}", f"{what} bits are 1, a LUT for each bit of a count.", ports, body=body)

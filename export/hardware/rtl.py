@@ -262,6 +262,11 @@ def add(*terms: Expression, width: int) -> Expression:
     return total
 
 
+def subtract(first: Expression, second: Expression) -> Expression:
+    """The difference of two terms of one width, modulo ``2**width``."""
+    return Operation(Kind.SUBTRACT, (first, second), first.width)
+
+
 def invert(value: Expression) -> Expression:
     return Operation(Kind.NOT, (value,), value.width)
 

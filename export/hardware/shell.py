@@ -9,6 +9,9 @@ where they have more than 8 bits; or without an encoder the input bits, eight a 
 ``result_bytes`` bytes: the class first, then the scores from class 0 up, each in as many whole bytes as it needs, the
 low one first, sign-extended where scores are signed. The next sample may come in while the result of the last is
 computed and goes out; only its last byte waits for that.
+
+On demand there is an input ``restart``: 1 at an edge that takes no byte makes the next byte the first of a sample. The
+result of a sample that is complete still goes out.
 """
 
 from dataclasses import dataclass, replace
@@ -53,6 +56,7 @@ class ShellPlan:
     leaf_size: int = 3
     fold: int = 1  # cycles that a sample takes in the popcounts
     lut_memory_bits: int = 0  # a memory of the encoder of up to so many bits is made of LUTs
+    has_restart: bool = False  # a port that makes the next byte the first of a sample
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class Shell:
 
     module: Module
     core: Module
+    stored: Netlist  # what the core computes: its inputs are the bits that are kept, as they stand in ``bits``
     arrival: Module  # takes the bytes, encodes them and keeps the bits that are read
     frame_bytes: int
     result_bytes: int
@@ -80,17 +85,19 @@ def build_shell(netlist: Netlist, plan: ShellPlan) -> Shell:
             "the encoder has no integer grid (input_bits=0) and the shell takes integers: fit it with input_bits=8"
         )
     arrival = byte_lanes(netlist)
+    stored = _restricted(netlist, arrival)
     core = build_core(
-        _restricted(netlist, arrival),
+        stored,
         CorePlan(f"{plan.name}_core", InputKind.BITS, plan.pipeline, plan.leaf_size, fold=plan.fold),
     )
-    receiver = arrival_module(arrival, f"{plan.name}_encoder", plan.lut_memory_bits)
+    receiver = arrival_module(arrival, f"{plan.name}_encoder", plan.lut_memory_bits, has_restart=plan.has_restart)
     result = _result_bytes(netlist)
     top = _top(netlist, plan.name, core, receiver.module, result)
     latency = receiver.latency_cycles + core.latency_cycles + _TO_TAKEN
     return Shell(
         module=top,
         core=core.module,
+        stored=stored,
         arrival=receiver.module,
         frame_bytes=arrival.frame_bytes,
         result_bytes=len(result),
@@ -157,11 +164,13 @@ def _top(netlist: Netlist, name: str, core: Core, receiver: Module, result: list
         ),
         *_lanes(result),
     )
+    restarts = [port for port in receiver.ports if port.name == "restart"]
+    restart = tuple((port.name, _bit(port.name)) for port in restarts)
     instances = (
         Instance(
             "u_encoder",
             receiver,
-            (("byte_in", whole("byte_in", 8)), ("accept", _bit("accept"))),
+            (("byte_in", whole("byte_in", 8)), ("accept", _bit("accept")), *restart),
             (("bits", "bits"), ("complete", "complete"), ("last", "last")),
         ),
         Instance("u_core", core.module, tuple(core_inputs), tuple(core_outputs)),
@@ -170,6 +179,7 @@ def _top(netlist: Netlist, name: str, core: Core, receiver: Module, result: list
         Port("byte_in", 8, True, "a byte of a sample"),
         Port("byte_valid", 1, True, "byte_in is there"),
         Port("byte_ready", 1, False, "byte_in is taken at the next edge if it is there"),
+        *restarts,
         Port("byte_out", 8, False, "a byte of a result: the class, then the scores"),
         Port("out_valid", 1, False, "byte_out is there"),
         Port("out_ready", 1, True, "byte_out is taken at the next edge if it is there"),

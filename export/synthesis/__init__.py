@@ -30,6 +30,7 @@ PARTS: dict[str, Part] = {
     "ice40-hx8k": Part("ice40-hx", ("--hx8k", "--package", "ct256"), pins=206),
     "ice40-up5k": Part("ice40-up", ("--up5k", "--package", "sg48"), pins=39),
     "ecp5-25k": Part("ecp5", ("--25k", "--package", "CABGA381", "--speed", "6"), pins=197),
+    "ecp5-45k": Part("ecp5", ("--45k", "--package", "CABGA381", "--speed", "6"), pins=203),
     "ecp5-85k": Part("ecp5", ("--85k", "--package", "CABGA381", "--speed", "6"), pins=205),
     "gowin-gw1n9": Part(
         "gowin",

@@ -1,6 +1,7 @@
 """Lattice ECP5, by Project Trellis: routed and packed with open tools."""
 
 from bitlogic.export.synthesis.flow import BLOCK_RAM, DSP, FLIPFLOP, LUT, MUX, NOTES, Flow, Router
+from bitlogic.export.targets.verilog_primitives import Primitives
 
 ECP5 = Flow(
     "ecp5",
@@ -33,4 +34,5 @@ ECP5 = Flow(
     ),
     lut_memory_bits=16_384,  # a block memory gives its word 5.6 ns after the clock
     target_mhz=220.0,
+    primitives=Primitives.ECP5,
 )

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bitlogic.export.targets.verilog_primitives import Primitives
+
 
 @dataclass(frozen=True)
 class Router:
@@ -34,6 +36,7 @@ class Flow:
     pads: tuple[str, ...] = ()  # the Yosys commands that put pads around the whole
     lut_memory_bits: int = 0  # of the shell: memories up to so many bits are made of LUTs
     target_mhz: float = 100.0  # what the router is asked for where nobody says
+    primitives: Primitives = Primitives.NONE  # that the family's LUTs are, where they need not be mapped again
 
 
 RESOURCES = ("luts", "flipflops", "carries", "muxes", "block_rams", "dsps")

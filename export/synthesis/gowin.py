@@ -17,6 +17,7 @@ GOWIN = Flow(
         ("*DPB", BLOCK_RAM),
         ("pROM*", BLOCK_RAM),
         ("SP", BLOCK_RAM),
+        ("SPX9", BLOCK_RAM),
         ("MULT*", DSP),
         ("IBUF", FREE),
         ("OBUF", FREE),

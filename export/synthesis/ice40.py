@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bitlogic.export.synthesis.flow import BLOCK_RAM, CARRY, DSP, FLIPFLOP, FREE, LUT, NOTES, Flow, Router
+from bitlogic.export.targets.verilog_primitives import Primitives
 
 _CELLS = (
     ("SB_LUT4", LUT),
@@ -22,11 +23,12 @@ _ROUTER = Router(
     pack=("{top}.asc", "{top}.bin"),
     bitstream="{top}.bin",
 )
-HX = Flow("ice40", "synth_ice40", _CELLS, _ROUTER, target_mhz=200.0)
+HX = Flow("ice40", "synth_ice40", _CELLS, _ROUTER, target_mhz=200.0, primitives=Primitives.ICE40)
 UP = Flow(
     "ice40",
     "synth_ice40 -device u -dsp",
     _CELLS,
     replace(_ROUTER, used={**_ROUTER.used, "ICESTORM_DSP": "dsps"}),
     target_mhz=60.0,
+    primitives=Primitives.ICE40,
 )

@@ -64,7 +64,7 @@ def route(project: Project, router: Router, part: Part, folder: Path, wishes: Wi
         ToolError: nextpnr failed, ran out of time, or reports what is not known here.
     """
     top = project.top
-    if router.pin_file:
+    if router.pin_file and part.sites:  # a board comes with its own
         (folder / router.pin_file.replace("{top}", top)).write_text(pin_constraints(project, router, part))
     arguments = [word.replace("{top}", top) for word in (*part.arguments, *router.arguments)]
     arguments += ["--report", REPORT, "--freq", f"{wishes.target_mhz:g}", "--seed", str(wishes.seed)]

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
+from typing import Any
 
 from bitlogic.errors import OptionError
 from bitlogic.export.artifacts import Artifacts
@@ -12,10 +13,13 @@ from bitlogic.export.hardware.architecture import Architecture, Design, Interfac
 from bitlogic.export.hardware.popcount import LEAF_SIZES
 from bitlogic.export.hardware.rtl import Comparators, Module, modules_below
 from bitlogic.export.hardware.shell import ShellPlan, build_shell
+from bitlogic.export.hardware.uart import uart_shell
+from bitlogic.export.hardware.uart_line import Line
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.render import render
 from bitlogic.export.samples import InputKind
 from bitlogic.export.targets.verilog_bodies import Style
+from bitlogic.export.targets.verilog_primitives import Primitives
 from bitlogic.export.targets.verilog_print import Printing, print_modules
 
 
@@ -23,6 +27,7 @@ class ShellKind(StrEnum):
     """What stands around the core."""
 
     BYTE = "byte"  # bytes in and out, encoded on arrival
+    UART = "uart"  # the same behind a serial line
     NONE = "none"  # the design's own ports are the pins
 
 
@@ -37,6 +42,7 @@ class Project:
     input: InputKind
     shell: ShellKind
     top: str
+    module: Module  # that Verilog's top, as it was lowered
     files: Mapping[str, bytes]
     parts: Mapping[str, tuple[str, ...]]
     rest: str
@@ -46,13 +52,17 @@ class Project:
     interval_cycles: int
     frame_bytes: int | None = None  # of the shell
     result_bytes: int | None = None
+    keeps_up: bool | None = None  # a serial line with a host that sends without a pause
+    plan: Mapping[str, Any] = field(default_factory=dict)  # how it was lowered: {"shell" or "architecture": its fields}
 
     @property
     def pins(self) -> int:
         return sum(width for _, width in self.ports)
 
 
-def shell_project(netlist: Netlist, architecture: Architecture, lut_memory_bits: int) -> Project:
+def shell_project(
+    netlist: Netlist, architecture: Architecture, lut_memory_bits: int, primitives: Primitives = Primitives.NONE
+) -> Project:
     """The core in the byte-wide shell; of the architecture, its name, pipeline and fold."""
     pipeline = design(netlist, architecture).pipeline
     leaf_size, fold = LEAF_SIZES[architecture.lut_inputs], architecture.fold
@@ -67,7 +77,8 @@ def shell_project(netlist: Netlist, architecture: Architecture, lut_memory_bits:
         input=architecture.input,
         shell=ShellKind.BYTE,
         top=shell.module.name,
-        files={f"{shell.module.name}.v": _verilog(shell.module, netlist, note)},
+        module=shell.module,
+        files={f"{shell.module.name}.v": _verilog(shell.module, netlist, note, primitives)},
         parts={"core": (shell.core.name,), "encoder": (shell.arrival.name,)},
         rest="shell",
         ports=_ports(shell.module),
@@ -76,13 +87,52 @@ def shell_project(netlist: Netlist, architecture: Architecture, lut_memory_bits:
         interval_cycles=shell.interval_cycles,
         frame_bytes=shell.frame_bytes,
         result_bytes=shell.result_bytes,
+        plan={"shell": asdict(plan)},
     )
 
 
-def bare_project(netlist: Netlist, architecture: Architecture) -> Project:
+def uart_project(
+    netlist: Netlist,
+    architecture: Architecture,
+    lut_memory_bits: int,
+    line: Line,
+    primitives: Primitives = Primitives.NONE,
+) -> Project:
+    """The same behind a serial line, which counts as shell; latency and interval are the line's."""
+    pipeline = design(netlist, architecture).pipeline
+    leaf_size, fold = LEAF_SIZES[architecture.lut_inputs], architecture.fold
+    plan = ShellPlan(architecture.module_name, pipeline, leaf_size, fold, lut_memory_bits, has_restart=True)
+    shell = build_shell(netlist, plan)
+    uart = uart_shell(shell, line, f"{architecture.module_name}_uart")
+    note = (
+        f"serial line of {line.divisor} clock edges a bit, {shell.frame_bytes} bytes in, {shell.result_bytes} out, "
+        f"latency {uart.latency_cycles} cycles, a sample every {uart.interval_cycles}"
+    )
+    return Project(
+        netlist=netlist,
+        input=architecture.input,
+        shell=ShellKind.UART,
+        top=uart.module.name,
+        module=uart.module,
+        files={f"{uart.module.name}.v": _verilog(uart.module, netlist, note, primitives)},
+        parts={"core": (shell.core.name,), "encoder": (shell.arrival.name,)},
+        rest="shell",
+        ports=_ports(uart.module),
+        lut_levels=pipeline.lut_levels,
+        latency_cycles=uart.latency_cycles,
+        interval_cycles=uart.interval_cycles,
+        frame_bytes=shell.frame_bytes,
+        result_bytes=shell.result_bytes,
+        keeps_up=uart.keeps_up,
+        plan={"shell": asdict(plan)},
+    )
+
+
+def bare_project(netlist: Netlist, architecture: Architecture, primitives: Primitives = Primitives.NONE) -> Project:
     """The design with its own ports, comparators apart."""
     made = design(netlist, architecture)
-    return _bare(netlist, architecture, made, {f"{made.top.name}.v": _verilog(made.top, netlist, made.note)})
+    files = {f"{made.top.name}.v": _verilog(made.top, netlist, made.note, primitives)}
+    return _bare(netlist, architecture, made, files)
 
 
 def exported_project(artifacts: Artifacts) -> Project:
@@ -105,6 +155,7 @@ def _bare(netlist: Netlist, architecture: Architecture, made: Design, files: Map
         input=architecture.input,
         shell=ShellKind.NONE,
         top=made.top.name,
+        module=made.top,
         files=files,
         parts={"encoder": comparators} if comparators else {},
         rest="core",
@@ -112,11 +163,12 @@ def _bare(netlist: Netlist, architecture: Architecture, made: Design, files: Map
         lut_levels=made.pipeline.lut_levels if clocked else 0,
         latency_cycles=made.latency_cycles,
         interval_cycles=made.interval_cycles,
+        plan={"architecture": {each.name: getattr(architecture, each.name) for each in fields(Architecture)}},
     )
 
 
-def _verilog(top: Module, netlist: Netlist, note: str) -> bytes:
-    modules = print_modules(top, Printing(Style.WIRES, prefix=top.name))
+def _verilog(top: Module, netlist: Netlist, note: str, primitives: Primitives) -> bytes:
+    modules = print_modules(top, Printing(Style.WIRES, primitives, top.name, where_they_fit=True))
     return render("verilog_file.j2", digest=netlist.digest(), note=note, modules=modules)
 
 

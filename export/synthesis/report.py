@@ -95,6 +95,12 @@ class Report:
         self.lacks("nothing in the design has a clock", *_TIMING, only_if=fmax is None)
         self.lacks("nextpnr's log does not say", "routing_seconds", only_if=routed.routing_seconds is None)
 
+    def runs_at(self, clock_mhz: float) -> None:
+        """The clock is a board's: times and rates are with that, and not with the fastest one there could be."""
+        design = self.content["design"]
+        self.content["latency_ns"] = round(design["latency_cycles"] * 1e3 / clock_mhz, 1)
+        self.content["samples_per_second"] = round(clock_mhz * 1e6 / design["interval_cycles"])
+
     def not_routed(self, reason: str) -> None:
         """There is no routing, and so none of what comes of it."""
         names = (*_TIMING, "placed", "routing_seconds")
@@ -158,6 +164,9 @@ def text_of(content: dict[str, Any]) -> str:
         (f"placed {name}", f"{row['used']} of {row['available']} ({row['percent']} %)")
         for name, row in (content["placed"] or {}).items()
     ]
+    if "board" in content:
+        board = content["board"]
+        facts.append(("board", f"{board['name']}, {board['clock_mhz']:g} MHz, {board['baud']} baud"))
     facts += [
         ("Fmax", _with_unit(content, "fmax_mhz", "MHz")),
         ("target", f"{content['target_mhz']:g} MHz"),

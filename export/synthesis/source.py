@@ -6,9 +6,19 @@ from bitlogic.errors import OptionError
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.folder import NETLIST, options_from_manifest
 from bitlogic.export.hardware.architecture import Architecture
+from bitlogic.export.hardware.uart_line import Line
+from bitlogic.export.mapping import LutMapping
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.samples import InputKind
-from bitlogic.export.synthesis.project import Project, ShellKind, bare_project, exported_project, shell_project
+from bitlogic.export.synthesis.project import (
+    Project,
+    ShellKind,
+    bare_project,
+    exported_project,
+    shell_project,
+    uart_project,
+)
+from bitlogic.export.targets.verilog_primitives import Primitives
 
 _DEFAULT_PIPELINE = 1
 
@@ -23,6 +33,9 @@ class Wanted:
     pins: int | None  # of the package; None: there is no limit
     lut_inputs: int
     lut_memory_bits: int = 0
+    primitives: Primitives = Primitives.NONE  # that the LUTs are printed as, where there are registers between them
+    map: LutMapping | None = None  # of the netlist, before it comes here; None: as exported, or none
+    line: Line | None = None  # the shell stands behind a serial line; ``shell`` is ``UART`` then
 
     def takes(self, bare: Project) -> bool:
         """Whether the design goes with its own ports."""
@@ -39,21 +52,23 @@ def project_of_netlist(netlist: Netlist, wanted: Wanted) -> Project:
         fold=wanted.fold or 1,
         lut_size=wanted.lut_inputs,
     )
-    if wanted.shell is not ShellKind.BYTE:
-        bare = bare_project(netlist, architecture)
+    if wanted.shell in (None, ShellKind.NONE):
+        bare = bare_project(netlist, architecture, _primitives(architecture, wanted))
         if wanted.takes(bare):
             return bare
-    return shell_project(netlist, architecture, wanted.lut_memory_bits)
+    return _in_shell(netlist, architecture, wanted)
 
 
 def project_of_export(artifacts: Artifacts, wanted: Wanted) -> Project:
     """The project of an export folder: its Verilog as it stands, or its netlist printed anew inside the shell."""
     bare = exported_project(artifacts)
     if wanted.takes(bare):
-        changed = [name for name in ("pipeline", "fold") if getattr(wanted, name) is not None]
+        changed = [name for name in ("pipeline", "fold", "map") if getattr(wanted, name) is not None]
         if changed:
             raise OptionError(f"--{changed[0]} is the export's own: export again with it, or use --shell byte")
         return bare
+    if wanted.map is not None:
+        raise OptionError("--map is the export's own: export again with it")
     exported = options_from_manifest(artifacts.manifest)
     pipeline = exported.levels_per_stage if wanted.pipeline is None else wanted.pipeline
     architecture = Architecture(
@@ -66,4 +81,16 @@ def project_of_export(artifacts: Artifacts, wanted: Wanted) -> Project:
     netlist = Netlist.from_bytes(artifacts.files[NETLIST])
     if exported.input is InputKind.BITS:
         netlist = replace(netlist, encoder=None)
-    return shell_project(netlist, architecture, wanted.lut_memory_bits)
+    return _in_shell(netlist, architecture, wanted)
+
+
+def _in_shell(netlist: Netlist, architecture: Architecture, wanted: Wanted) -> Project:
+    primitives = _primitives(architecture, wanted)
+    if wanted.line is None:
+        return shell_project(netlist, architecture, wanted.lut_memory_bits, primitives)
+    return uart_project(netlist, architecture, wanted.lut_memory_bits, wanted.line, primitives)
+
+
+def _primitives(architecture: Architecture, wanted: Wanted) -> Primitives:
+    """Without a register behind every level a synthesis tool can merge LUTs with what follows, if they are no cells."""
+    return wanted.primitives if architecture.pipeline == 1 else Primitives.NONE

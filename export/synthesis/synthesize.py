@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bitlogic.errors import ExportError, OptionError
+from bitlogic.errors import ExportError, OptionError, ToolError
 from bitlogic.export.artifacts import Artifacts
+from bitlogic.export.estimate.project import check_can_fit
 from bitlogic.export.folder import NETLIST
 from bitlogic.export.hardware.devices import Device, find_device
 from bitlogic.export.manifest import describe
 from bitlogic.export.samples import InputKind
 from bitlogic.export.synthesis import FLOWS, PARTS
 from bitlogic.export.synthesis.flow import Flow
-from bitlogic.export.synthesis.nextpnr import Wishes, pack, route
-from bitlogic.export.synthesis.part import Part
+from bitlogic.export.synthesis.nextpnr import Routed, Wishes, pack, route
+from bitlogic.export.synthesis.part import Mounting, Part
 from bitlogic.export.synthesis.project import Project, ShellKind
 from bitlogic.export.synthesis.report import REPORT, Report
 from bitlogic.export.synthesis.toolbox import find_tool
@@ -33,6 +34,7 @@ class Request:
     seed: int = 1
     time_limit_seconds: float = 900.0  # of each tool
     route: bool = True
+    board: Mounting | None = None  # whose part and clock hold instead of the device's and ``target_mhz``
 
 
 @dataclass(frozen=True)
@@ -53,17 +55,21 @@ def synthesize(project: Project, request: Request, output: Path) -> tuple[Artifa
     Raises:
         ExportError: The design does not fit the device.
         MissingToolError: A tool is not installed; nothing was started then.
-        ToolError: A tool failed, ran out of time, or printed what is not known here.
+        ToolError: A tool failed, ran out of time, or printed what is not known here; or a board's clock is too fast.
     """
     device = find_device(request.device)
     part, flow = part_and_flow(device.name)
-    why_not = _why_not_routed(project, flow, part, request)
+    part = part if request.board is None else request.board.part
+    why_not = why_not_routed(project, flow, part, request)
     for name in ["yosys", *([flow.router.tool, flow.router.packer] if flow.router and not why_not else [])]:
         find_tool(name)
+    check_can_fit(project, device)
     work = _work_folder(output)
     for name, content in project.files.items():
         (work / name).write_bytes(content)
-    report = Report(project, device, request.seed, request.target_mhz or flow.target_mhz)
+    report = Report(project, device, request.seed, _target_mhz(request, flow))
+    if request.board is not None:
+        report.content["board"] = dict(request.board.about)
     synthesised = synthesise(project, flow, work, request.time_limit_seconds)
     report.ran(synthesised.finished)
     report.counted(synthesised.counts, device)
@@ -77,6 +83,9 @@ def synthesize(project: Project, request: Request, output: Path) -> tuple[Artifa
         routed = route(project, flow.router, part, work, wishes)
         report.ran(routed.finished)
         report.routed(routed)
+        if request.board is not None:
+            check_clock(routed, request.board.clock_mhz)
+            report.runs_at(request.board.clock_mhz)
         report.content["bitstream"], packed = pack(project.top, flow.router, part, work, request.time_limit_seconds)
         report.ran(packed)
     artifacts = _gather(project, device, work, report)
@@ -103,7 +112,23 @@ def check_fits(counts: dict[str, Counts], device: Device) -> None:
             )
 
 
-def _why_not_routed(project: Project, flow: Flow, part: Part, request: Request) -> str:
+def _target_mhz(request: Request, flow: Flow) -> float:
+    if request.board is not None:
+        return request.board.clock_mhz
+    return request.target_mhz or flow.target_mhz
+
+
+def check_clock(routed: Routed, clock_mhz: float) -> None:
+    """ToolError where the routed design is slower than the clock of its board."""
+    if routed.fmax_mhz is not None and routed.fmax_mhz < clock_mhz:
+        raise ToolError(
+            f"routed for {routed.fmax_mhz:.2f} MHz, and the board's clock has {clock_mhz:g} MHz: use a register after "
+            f"every level (--pipeline 1) or another --seed; log: {routed.finished.log}"
+        )
+
+
+def why_not_routed(project: Project, flow: Flow, part: Part, request: Request) -> str:
+    """Why the design is not routed, or nothing."""
     if not request.route:
         return "not asked for (--stage synthesised)"
     if flow.router is None:
@@ -146,4 +171,5 @@ def _gather(project: Project, device: Device, work: Path, report: Report) -> Art
     files |= {REPORT: report.to_bytes(), NETLIST: project.netlist.to_bytes()}
     options = Options(project.input, device.name, project.shell, project.top)
     manifest = describe(project.netlist, "synthesis", options)
-    return Artifacts({**manifest, "latency_cycles": project.latency_cycles, "tool_target": device.part}, files)
+    manifest |= {"latency_cycles": project.latency_cycles, "tool_target": device.part, "plan": dict(project.plan)}
+    return Artifacts(manifest, files)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
+import numpy as np
+import numpy.typing as npt
+
 from bitlogic.errors import ExportError
 from bitlogic.export.hardware.rtl import Luts, Module
 from bitlogic.export.render import render
@@ -44,6 +47,17 @@ def largest_rank(primitives: Primitives) -> int:
     return _PRIMITIVES[primitives].ranks[1] if primitives in _PRIMITIVES else _MAX_RANK
 
 
+def pins_read(body: Luts) -> int:
+    """The most pins that a LUT of the block reads."""
+    return int(_pins_used(body).max(initial=0))
+
+
+def _pins_used(body: Luts) -> npt.NDArray[np.int64]:
+    """For each LUT the pins up to the last one that is read."""
+    read = body.pins != 0
+    return np.asarray(read.cumsum(axis=1).argmax(axis=1) + read.any(axis=1), dtype=np.int64)
+
+
 def primitives_module(module: Module, body: Luts, ports: list[str], primitives: Primitives, prefix: str) -> bytes:
     """A block of LUTs as instances ``lut0``, ``lut1``, …, number ``k`` for output bit ``k``.
 
@@ -51,11 +65,11 @@ def primitives_module(module: Module, body: Luts, ports: list[str], primitives: 
         ExportError: A LUT reads more pins than the primitive has.
     """
     width = sum(port.width for port in module.input_ports)
-    used = (body.pins != 0).cumsum(axis=1).argmax(axis=1) + (body.pins != 0).any(axis=1)  # behind the last pin read
+    used = _pins_used(body)
     largest = largest_rank(primitives)
-    if len(used) and int(used.max()) > largest:
+    if pins_read(body) > largest:
         raise ExportError(
-            f"--primitives {primitives}: a LUT of {module.name} has {int(used.max())} pins and the primitive takes "
+            f"--primitives {primitives}: a LUT of {module.name} has {pins_read(body)} pins and the primitive takes "
             f"{largest}: map the netlist with --map lut{largest} and count with --lut-size {largest}"
         )
     names = ["1'b0", "1'b1", *(select("i", bit, 1, width) for bit in range(width))]

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from bitlogic.export.hardware.rtl import Comparators, Expression, Instance, Luts, Module, Port, Register, modules_below
 from bitlogic.export.render import render
 from bitlogic.export.targets.verilog_bodies import Style, comparators_module, luts_module, rom_module
-from bitlogic.export.targets.verilog_primitives import Primitives, generic_module, primitives_module
+from bitlogic.export.targets.verilog_primitives import (
+    Primitives,
+    generic_module,
+    largest_rank,
+    pins_read,
+    primitives_module,
+)
 from bitlogic.export.targets.verilog_text import declared, expression_text, number
 
 
@@ -17,6 +23,7 @@ class Printing:
     style: Style = Style.FUNCTION
     primitives: Primitives = Primitives.NONE
     prefix: str = "bitlogic_net"  # of the module that the generic primitive is
+    where_they_fit: bool = False  # blocks with a LUT of more pins than the primitive has are written as expressions
 
 
 def print_modules(top: Module, printing: Printing) -> Iterator[bytes]:
@@ -38,7 +45,8 @@ def print_module(module: Module, printing: Printing) -> bytes:
     if body is None:
         return _structure(module, ports)
     if isinstance(body, Luts):
-        if printing.primitives is Primitives.NONE:
+        fits = not printing.where_they_fit or pins_read(body) <= largest_rank(printing.primitives)
+        if printing.primitives is Primitives.NONE or not fits:
             return luts_module(module, body, ports, printing.style)
         return primitives_module(module, body, ports, printing.primitives, printing.prefix)
     if isinstance(body, Comparators):
