@@ -36,7 +36,6 @@ from bitlogic.errors import BitlogicError, MissingToolError, ToolError
 from bitlogic.export.extract import extract
 from bitlogic.export.folder import optimize_for
 from bitlogic.export.hardware.architecture import Architecture
-from bitlogic.export.hardware.devices import find_device
 from bitlogic.export.mapping import LutMapping
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.samples import InputKind
@@ -213,7 +212,7 @@ def our_project(netlist: Netlist, kind: InputKind, mapping: LutMapping, device: 
     """Our combinational design and the netlist it prints; argmax and comparators are parts of their own."""
     mapped = optimize_for(netlist, kind, mapping)
     given = mapped if kind is InputKind.X else mapped.without_encoder()
-    project = bare_project(given, Architecture(input=kind, lut_size=find_device(device).lut_inputs))
+    project = bare_project(given, Architecture(input=kind, device=device))
     argmax = (f"{project.top}_argmax",)
     return replace(project, parts={**project.parts, "argmax": argmax}), given
 

@@ -36,14 +36,13 @@ def estimate(
     from bitlogic.export.estimate.report import report_of, text_of
     from bitlogic.export.hardware.devices import find_device
     from bitlogic.export.synthesis.project import ShellKind
-    from bitlogic.export.synthesis.source import Wanted
+    from bitlogic.export.synthesis.source import wanted_on
     from bitlogic.export.synthesis.synthesize import Request, part_and_flow, why_not_routed
 
     part, flow = part_and_flow(device)
     chosen = find_device(device)
     kind = None if shell == "auto" else ShellKind(shell)
-    wanted = Wanted(kind, pipeline, fold, part.pins, chosen.lut_inputs, flow.lut_memory_bits)
-    project = project_from(source, wanted)
+    project = project_from(source, wanted_on(device, kind, pipeline, fold))
     made = estimate_project(project, chosen)
     not_routed = why_not_routed(project, flow, part, Request(device))
     content = report_of(project, chosen, made, target_mhz or flow.target_mhz, not_routed)

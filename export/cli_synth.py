@@ -76,12 +76,11 @@ def synth(
     With --flow vivado or quartus only scripts are written, for those tools to be run elsewhere.
     """
     from bitlogic.export.artifacts import check_writable
-    from bitlogic.export.hardware.devices import find_device
     from bitlogic.export.mapping import LutMapping
     from bitlogic.export.synthesis.project import ShellKind
     from bitlogic.export.synthesis.report import text_of
-    from bitlogic.export.synthesis.source import Wanted
-    from bitlogic.export.synthesis.synthesize import Request, part_and_flow, synthesize
+    from bitlogic.export.synthesis.source import Wanted, wanted_on
+    from bitlogic.export.synthesis.synthesize import Request, synthesize
     from bitlogic.export.synthesis.vendor import DEFAULT_MHZ, VENDORS, vendor_device, vendor_scripts
 
     output = output.resolve()
@@ -102,17 +101,14 @@ def synth(
     if board is not None:
         own = {"--device": device, "--part": part, "--target-mhz": target_mhz, "--shell": kind}
         own["--stage synthesised"] = None if stage == "routed" else stage
-        wanted = Wanted(kind, pipeline, fold, None, 4, map=mapping)
+        wanted = Wanted(None, pipeline, fold, None, 4, map=mapping)
         project, device, mounting = _on_board(source, board, baud, wanted, own)
     elif device is None or part is not None:
         raise OptionError(
             "--part goes with --flow vivado or quartus" if part else "--flow open needs a --device or a --board"
         )
     else:
-        package, used = part_and_flow(device)
-        inputs = find_device(device).lut_inputs
-        wanted = Wanted(kind, pipeline, fold, package.pins, inputs, used.lut_memory_bits, used.primitives, mapping)
-        project = project_from(source, wanted)
+        project = project_from(source, wanted_on(device, kind, pipeline, fold, mapping))
     request = Request(device, target_mhz, seed, time_limit, stage == "routed", mounting)
     try:
         artifacts, content = synthesize(project, request, output)
@@ -150,10 +146,9 @@ def _on_board(
     """The project on that board, the board's device, and what synthesis has to know; ``own`` is what boards decide."""
     from bitlogic.export.boards.lookup import find_board
     from bitlogic.export.boards.mount import mount
-    from bitlogic.export.hardware.devices import find_device
     from bitlogic.export.hardware.uart_line import DEFAULT_BAUD, line_for
-    from bitlogic.export.synthesis import FLOWS
     from bitlogic.export.synthesis.project import ShellKind
+    from bitlogic.export.synthesis.source import wanted_on
 
     for option, value in own.items():
         if value is not None:
@@ -161,10 +156,8 @@ def _on_board(
     board = find_board(name)
     rate = DEFAULT_BAUD if baud is None else baud
     line = line_for(board.clock_hz, rate)
-    used = FLOWS[board.part.flow]
-    inputs = find_device(board.device).lut_inputs
-    wanted = replace(wanted, shell=ShellKind.UART, lut_inputs=inputs, lut_memory_bits=used.lut_memory_bits, line=line)
-    wanted = replace(wanted, primitives=used.primitives)
+    wanted = wanted_on(board.device, ShellKind.UART, wanted.pipeline, wanted.fold, wanted.map)
+    wanted = replace(wanted, pins=None, line=line)
     project, mounting = mount(project_from(source, wanted), board, line, rate)
     return project, board.device, mounting
 

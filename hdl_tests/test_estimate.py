@@ -6,8 +6,8 @@ import pytest
 
 from bitlogic.export.estimate.project import estimate_project
 from bitlogic.export.hardware.devices import find_device
-from bitlogic.export.synthesis.source import Wanted, project_of_netlist
-from bitlogic.export.synthesis.synthesize import Request, part_and_flow, synthesize
+from bitlogic.export.synthesis.source import project_of_netlist, wanted_on
+from bitlogic.export.synthesis.synthesize import Request, synthesize
 from tests.nets import random_netlist
 
 # The routed ones last longest; on the others nextpnr is not needed, or nothing was measured with it.
@@ -28,10 +28,8 @@ POINTS = [
 @pytest.mark.parametrize(("device", "pipeline", "routed"), POINTS)
 def test_an_estimate_is_within_its_error(tmp_path: Path, device: str, pipeline: int, routed: bool) -> None:
     netlist = random_netlist(7, num_features=120, widths=(120, 100), num_classes=10)
-    part, flow = part_and_flow(device)
     chosen = find_device(device)
-    wanted = Wanted(None, pipeline, None, part.pins, chosen.lut_inputs, flow.lut_memory_bits)
-    project = project_of_netlist(netlist, wanted)
+    project = project_of_netlist(netlist, wanted_on(device, None, pipeline, None))
     made = estimate_project(project, chosen)
     _, report = synthesize(project, Request(device, route=routed), tmp_path / "out")
     luts = report["resources"]["total"]["luts"]

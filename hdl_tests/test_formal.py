@@ -92,6 +92,12 @@ def test_primitives_are_proven_by_their_models(primitives: Primitives, pipeline:
     assert log.holds, log.text()
 
 
+@pytest.mark.parametrize("device", ["ice40-hx8k", "ecp5-85k"])
+def test_popcounts_without_registers_are_proven_with_leaves_and_without(device: str) -> None:
+    log = prove(exported(random_netlist(3, widths=(40, 240)), input=BITS, device=device))
+    assert log.holds, log.text()
+
+
 @pytest.mark.yosys
 @pytest.mark.parametrize("pipeline", [0, 1])
 def test_amaranth_s_conversion_is_proven(pipeline: int) -> None:

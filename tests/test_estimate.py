@@ -26,7 +26,7 @@ from bitlogic.export.netlist import Netlist
 from bitlogic.export.synthesis import FLOWS, PARTS
 from bitlogic.export.synthesis.project import Project, ShellKind
 from bitlogic.export.synthesis.report import Report
-from bitlogic.export.synthesis.source import Wanted, project_of_netlist
+from bitlogic.export.synthesis.source import project_of_netlist, wanted_on
 from bitlogic.export.synthesis.synthesize import Request, part_and_flow, synthesize
 from bitlogic.export.targets.verilog import VerilogOptions
 from tests.nets import DEGENERATE, random_netlist, with_weights
@@ -41,9 +41,7 @@ def run(*arguments: object) -> Result:
 def project_on(
     device: str, netlist: Netlist, pipeline: int = 1, fold: int = 1, shell: ShellKind | None = None
 ) -> Project:
-    part, flow = part_and_flow(device)
-    inputs = find_device(device).lut_inputs
-    return project_of_netlist(netlist, Wanted(shell, pipeline, fold, part.pins, inputs, flow.lut_memory_bits))
+    return project_of_netlist(netlist, wanted_on(device, shell, pipeline, fold))
 
 
 def estimated(module: Module, family: str) -> Estimate:

@@ -9,8 +9,8 @@ import pytest
 from bitlogic.export.hardware import popcount
 from bitlogic.export.hardware.blocks import MAX_PORT_BITS
 from bitlogic.export.hardware.core import Core, CorePlan, Pipeline, build_core
-from bitlogic.export.hardware.popcount import PopcountPlan, popcount_module
-from bitlogic.export.hardware.rtl import Constant, Module, Operation, Port, Register, Wire, whole
+from bitlogic.export.hardware.popcount import LEAF_SIZES, PopcountPlan, popcount_module, unregistered_leaf_size
+from bitlogic.export.hardware.rtl import Constant, Module, Operation, Port, Register, Wire, modules_below, whole
 from bitlogic.export.hardware.simulate import Simulation
 from bitlogic.export.netlist import Head, Netlist
 from bitlogic.export.samples import InputKind, Samples
@@ -187,3 +187,21 @@ def _of(part: Wire | Register) -> Operation | None:
     """The sum that a wire or register takes."""
     value = part.value if isinstance(part, Wire) else part.next
     return value if isinstance(value, Operation) else None
+
+
+@pytest.mark.parametrize(
+    ("size", "family", "leaf_size"), [(49, None, 1), (50, None, 3), (200, "ice40", 1), (200, "ecp5", 3)]
+)
+def test_a_popcount_without_registers_is_of_adders_alone_where_that_is_smaller(
+    size: int, family: str | None, leaf_size: int
+) -> None:
+    assert unregistered_leaf_size(size, LEAF_SIZES[4], family) == leaf_size
+    assert unregistered_leaf_size(size, LEAF_SIZES[6], family) == LEAF_SIZES[6]
+
+
+@pytest.mark.parametrize("family", ["ice40", "ecp5"])
+def test_a_design_for_a_family_gives_what_evaluate_does(family: str) -> None:
+    netlist = random_netlist(11, widths=(90, 120), num_classes=2)
+    core = build_core(netlist, CorePlan("net", InputKind.X, family=family))
+    assert any("_count" in module.name for module in modules_below(core.module)) == (family == "ecp5")
+    check(netlist, core, samples_for(netlist, InputKind.X, num=50))

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
-from bitlogic.errors import TargetError
+from bitlogic.errors import OptionError, TargetError
 from bitlogic.export.formal.circuit import Bit, Circuit, Instance, Register
+from bitlogic.export.samples import InputKind
 from bitlogic.export.synthesis.cell_simulation import CellSimulation
+from bitlogic.export.synthesis.check import run_circuit
 from bitlogic.export.synthesis.lanes import Side, Way, send
+from tests.nets import random_netlist, samples_for
 
 CLK, RST, DATA, VALID, READY = 2, 3, 4, 5, 6
 Ports = dict[str, tuple[Bit, ...]]
@@ -80,3 +83,10 @@ def test_lost_results_are_an_error_that_counts_them(monkeypatch: pytest.MonkeyPa
     beats = np.zeros((4, 12, 1), dtype=np.uint8)
     with pytest.raises(TargetError, match=r"\d+ of 12 results came of 12 of 12 beats"):
         send(CellSimulation(buffer(loses=True), 4), WAY, beats, 12, seed=5)
+
+
+@pytest.mark.parametrize(("port", "what"), [("rx", "serial line"), ("s_axil_awaddr", "register file")])
+def test_a_face_that_is_not_run_is_refused_and_not_called_wrong(port: str, what: str) -> None:
+    netlist = random_netlist(0)
+    with pytest.raises(OptionError, match=what):
+        run_circuit(Circuit("a", {"clk": (CLK,), port: (DATA,)}, {}), netlist, samples_for(netlist, InputKind.X))

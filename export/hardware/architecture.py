@@ -111,6 +111,11 @@ class Architecture:
         return None if self.device is None else find_device(self.device)
 
     @property
+    def family(self) -> str | None:
+        device = self.chosen_device
+        return None if device is None else device.family
+
+    @property
     def lut_inputs(self) -> int:
         """The inputs of the device's LUTs."""
         if self.lut_size is not None:
@@ -186,6 +191,7 @@ def design(netlist: Netlist, architecture: Architecture) -> Design:
         architecture.module_name if face in (Interface.COMB, Interface.VALID) else f"{architecture.module_name}_core",
         architecture.input,
         leaf_size=LEAF_SIZES[architecture.lut_inputs],
+        family=architecture.family,
         has_enable=face in (Interface.STREAM, Interface.AXIS),
         has_clear=architecture.axi_lite,
         fold=fold,

@@ -11,7 +11,7 @@ from bitlogic.export.hardware.blocks import Block, encoder_blocks, level_blocks
 from bitlogic.export.hardware.builder import ModuleBuilder
 from bitlogic.export.hardware.fold import Folded, accumulate, choose, collect, parts_of, run_through
 from bitlogic.export.hardware.places import Places
-from bitlogic.export.hardware.popcount import PopcountPlan, popcount_latency, popcount_module
+from bitlogic.export.hardware.popcount import PopcountPlan, popcount_latency, popcount_module, unregistered_leaf_size
 from bitlogic.export.hardware.product import product_module
 from bitlogic.export.hardware.rtl import Constant, Expression, Module, Port, add, join, whole
 from bitlogic.export.netlist import FIRST_INPUT, Encoder, Netlist
@@ -46,7 +46,8 @@ class CorePlan:
     name: str
     input: InputKind
     pipeline: Pipeline = COMBINATIONAL
-    leaf_size: int = 3
+    leaf_size: int = 3  # of popcounts with registers
+    family: str | None = None  # of the device, where it is known
     has_enable: bool = False  # the core stands still while its port ``enable`` is 0
     has_clear: bool = False  # a 1 at its port ``clear`` forgets every sample inside at the next edge
     fold: int = 1  # cycles that a sample takes in the popcounts, each of which counts so many parts of a class
@@ -183,7 +184,8 @@ class _CoreBuilder(ModuleBuilder):
         pieces = -(-parts.shape[2] // MAX_POPCOUNT)
         size = -(-parts.shape[2] // pieces)
         levels_per_stage = plan.pipeline.adder_levels if plan.clocked else 0
-        popcount = PopcountPlan(plan.name, plan.leaf_size, levels_per_stage, self.enable is not None)
+        leaf_size = plan.leaf_size if plan.clocked else unregistered_leaf_size(size, plan.leaf_size, plan.family)
+        popcount = PopcountPlan(plan.name, leaf_size, levels_per_stage, self.enable is not None)
         module = popcount_module(size, popcount)
         counts: list[Expression] = []
         for group, rows in enumerate(parts):

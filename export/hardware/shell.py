@@ -53,9 +53,10 @@ class ShellPlan:
 
     name: str
     pipeline: Pipeline
-    leaf_size: int = 3
+    leaf_size: int = 3  # as in ``CorePlan``
     fold: int = 1  # cycles that a sample takes in the popcounts
     lut_memory_bits: int = 0  # a memory of the encoder of up to so many bits is made of LUTs
+    family: str | None = None  # of the device, where it is known
     has_restart: bool = False  # a port that makes the next byte the first of a sample
 
 
@@ -88,7 +89,7 @@ def build_shell(netlist: Netlist, plan: ShellPlan) -> Shell:
     stored = _restricted(netlist, arrival)
     core = build_core(
         stored,
-        CorePlan(f"{plan.name}_core", InputKind.BITS, plan.pipeline, plan.leaf_size, fold=plan.fold),
+        CorePlan(f"{plan.name}_core", InputKind.BITS, plan.pipeline, plan.leaf_size, plan.family, fold=plan.fold),
     )
     receiver = arrival_module(arrival, f"{plan.name}_encoder", plan.lut_memory_bits, has_restart=plan.has_restart)
     result = _result_bytes(netlist)

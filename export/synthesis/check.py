@@ -87,7 +87,7 @@ def _face(circuit: Circuit, netlist: Netlist, samples: Samples) -> _Face | str:
         frames = frames_of(netlist, samples)
         return _Face(_BYTE_WAY, _octets(frames, 1), result_bytes(netlist))
     if "rx" in inputs:
-        raise TargetError("a board's serial line, on which a sample takes very many edges, is not run here")
+        raise OptionError("a board's serial line, on which a sample takes very many edges, is not run here")
     if "s_axil_awaddr" in inputs:
         raise OptionError("an AXI4-Lite register file is not run here; its export has benches that do")
     if "s_axis_tdata" in inputs:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any
 
@@ -64,9 +64,7 @@ def shell_project(
     netlist: Netlist, architecture: Architecture, lut_memory_bits: int, primitives: Primitives = Primitives.NONE
 ) -> Project:
     """The core in the byte-wide shell; of the architecture, its name, pipeline and fold."""
-    pipeline = design(netlist, architecture).pipeline
-    leaf_size, fold = LEAF_SIZES[architecture.lut_inputs], architecture.fold
-    plan = ShellPlan(architecture.module_name, pipeline, leaf_size, fold, lut_memory_bits)
+    plan = _shell_plan(netlist, architecture, lut_memory_bits)
     shell = build_shell(netlist, plan)
     note = (
         f"byte-wide shell, {shell.frame_bytes} bytes in, {shell.result_bytes} out, "
@@ -82,7 +80,7 @@ def shell_project(
         parts={"core": (shell.core.name,), "encoder": (shell.arrival.name,)},
         rest="shell",
         ports=_ports(shell.module),
-        lut_levels=pipeline.lut_levels,
+        lut_levels=plan.pipeline.lut_levels,
         latency_cycles=shell.latency_cycles,
         interval_cycles=shell.interval_cycles,
         frame_bytes=shell.frame_bytes,
@@ -99,9 +97,7 @@ def uart_project(
     primitives: Primitives = Primitives.NONE,
 ) -> Project:
     """The same behind a serial line, which counts as shell; latency and interval are the line's."""
-    pipeline = design(netlist, architecture).pipeline
-    leaf_size, fold = LEAF_SIZES[architecture.lut_inputs], architecture.fold
-    plan = ShellPlan(architecture.module_name, pipeline, leaf_size, fold, lut_memory_bits, has_restart=True)
+    plan = replace(_shell_plan(netlist, architecture, lut_memory_bits), has_restart=True)
     shell = build_shell(netlist, plan)
     uart = uart_shell(shell, line, f"{architecture.module_name}_uart")
     note = (
@@ -118,13 +114,24 @@ def uart_project(
         parts={"core": (shell.core.name,), "encoder": (shell.arrival.name,)},
         rest="shell",
         ports=_ports(uart.module),
-        lut_levels=pipeline.lut_levels,
+        lut_levels=plan.pipeline.lut_levels,
         latency_cycles=uart.latency_cycles,
         interval_cycles=uart.interval_cycles,
         frame_bytes=shell.frame_bytes,
         result_bytes=shell.result_bytes,
         keeps_up=uart.keeps_up,
         plan={"shell": asdict(plan)},
+    )
+
+
+def _shell_plan(netlist: Netlist, architecture: Architecture, lut_memory_bits: int) -> ShellPlan:
+    return ShellPlan(
+        architecture.module_name,
+        design(netlist, architecture).pipeline,
+        LEAF_SIZES[architecture.lut_inputs],
+        architecture.fold,
+        lut_memory_bits,
+        architecture.family,
     )
 
 

@@ -6,6 +6,7 @@ from bitlogic.errors import OptionError
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.folder import NETLIST, options_from_manifest
 from bitlogic.export.hardware.architecture import Architecture
+from bitlogic.export.hardware.devices import find_device
 from bitlogic.export.hardware.uart_line import Line
 from bitlogic.export.mapping import LutMapping
 from bitlogic.export.netlist import Netlist
@@ -18,6 +19,7 @@ from bitlogic.export.synthesis.project import (
     shell_project,
     uart_project,
 )
+from bitlogic.export.synthesis.synthesize import part_and_flow
 from bitlogic.export.targets.verilog_primitives import Primitives
 
 _DEFAULT_PIPELINE = 1
@@ -35,12 +37,24 @@ class Wanted:
     lut_memory_bits: int = 0
     primitives: Primitives = Primitives.NONE  # that the LUTs are printed as, where there are registers between them
     map: LutMapping | None = None  # of the netlist, before it comes here; None: as exported, or none
+    device: str | None = None
     line: Line | None = None  # the shell stands behind a serial line; ``shell`` is ``UART`` then
 
     def takes(self, bare: Project) -> bool:
         """Whether the design goes with its own ports."""
         fits = self.pins is None or bare.pins <= self.pins
         return self.shell is ShellKind.NONE or (self.shell is None and fits)
+
+
+def wanted_on(
+    device: str, shell: ShellKind | None, pipeline: int | None, fold: int | None, mapping: LutMapping | None = None
+) -> Wanted:
+    """What that device wants, in the package that is placed for."""
+    part, flow = part_and_flow(device)
+    inputs = find_device(device).lut_inputs
+    return Wanted(
+        shell, pipeline, fold, part.pins, inputs, flow.lut_memory_bits, flow.primitives, mapping, device=device
+    )
 
 
 def project_of_netlist(netlist: Netlist, wanted: Wanted) -> Project:
@@ -51,6 +65,7 @@ def project_of_netlist(netlist: Netlist, wanted: Wanted) -> Project:
         pipeline=pipeline,
         fold=wanted.fold or 1,
         lut_size=wanted.lut_inputs,
+        device=wanted.device,
     )
     if wanted.shell in (None, ShellKind.NONE):
         bare = bare_project(netlist, architecture, _primitives(architecture, wanted))
@@ -77,6 +92,7 @@ def project_of_export(artifacts: Artifacts, wanted: Wanted) -> Project:
         pipeline=pipeline,
         fold=wanted.fold or exported.fold,
         lut_size=exported.lut_size or wanted.lut_inputs,
+        device=wanted.device or exported.device,
     )
     netlist = Netlist.from_bytes(artifacts.files[NETLIST])
     if exported.input is InputKind.BITS:
