@@ -229,8 +229,8 @@ def test_a_flipped_table_bit_under_a_fold_is_refuted_with_the_lut() -> None:
 
 
 FOLD_EDITS = {
-    "beats in another order": ("collected <= {x, collected[", "collected <= {collected[", "of a sample"),
-    "a beat too few": ("beat == 1'd1", "beat == 1'd0", "valid_out comes when it should"),
+    "beats in another order": ("collected <= {x, collected[", "collected <= {collected[", "at the nets that they read"),
+    "a beat too few": ("valid_in & (beat == 1'd1)", "valid_in & (beat == 1'd0)", "valid_out comes when it should"),
 }
 
 
