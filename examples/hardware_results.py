@@ -15,8 +15,8 @@ from typing import Any
 
 from results import bitlogic, put_between_marks, table, trained
 
-# Recipe: the device that it is routed for.
-ROUTED = {"mnist_500": "ecp5-85k", "mnist_200": "ice40-hx8k"}
+# Recipe: the device that it is routed for, and the seed of its placement.
+ROUTED = {"mnist_500": ("ecp5-85k", 1), "mnist_200": ("ice40-hx8k", 2)}
 WORKLOADS = {
     "1k": "2 x 1000 LUT-4",
     "W2": "2 x 2000 LUT-4",
@@ -76,12 +76,13 @@ def _cell(rows: dict[str, dict[str, Any]], metric: str) -> str:
 
 
 def parts_row(name: str, options: argparse.Namespace) -> str:
-    folder, device = options.folder / f"{name}_{ROUTED[name]}", ROUTED[name]
+    device, seed = ROUTED[name]
+    folder = options.folder / f"{name}_{device}"
     model = trained(name, 0, options) / "model.pt"
     if options.force:
         shutil.rmtree(folder, ignore_errors=True)
     if not (folder / "report.json").is_file():
-        bitlogic("synth", model, "--device", device, "-o", folder)
+        bitlogic("synth", model, "--device", device, "--seed", seed, "-o", folder)
     data = ["--data", "mnist", "--limit", IMAGES, *(["--root", options.root] if options.root else [])]
     bitlogic("verify", folder, "--model", model, *data)  # which ends with 1 where one class or score differs
     checks = json.loads((folder / "verify.json").read_text())["checks"]

@@ -125,7 +125,7 @@ def arrival_module(arrival: Arrival, name: str, lut_memory_bits: int = 0, *, has
     lengths = {lane: int(arrival.keeps[:, lane].sum()) for lane in lanes}
     memory = _memory(arrival, lanes, f"{name}_memory", lut_memory_bits) if lanes else None
     edges = 1 if memory is None else memory.latency_cycles
-    wires = [Wire("step", 1, _step(arrival))]
+    wires = [Wire("accept", 1, both(_bit("byte_valid"), _bit("byte_ready"))), Wire("step", 1, _step(arrival))]
     restart = _bit("restart") if has_restart else None
     registers = [*_counters(arrival, edges, restart), *_value(arrival, edges)]
     instances: tuple[Instance, ...] = ()
@@ -137,7 +137,8 @@ def arrival_module(arrival: Arrival, name: str, lut_memory_bits: int = 0, *, has
     bits = join([whole(f"lane{lane}", length) for lane, length in lengths.items()]) if lanes else Constant(0, 1)
     ports = (
         Port("byte_in", 8, True, "a byte of a sample"),
-        Port("accept", 1, True, "byte_in is there and taken"),
+        Port("byte_valid", 1, True, "byte_in is there"),
+        Port("byte_ready", 1, True, "byte_in is taken at the next edge if it is there"),
         *[Port("restart", 1, True, "the next byte is the first of a sample")] * has_restart,
         Port("bits", bits.width, False, "the bits that are read"),
         Port("complete", 1, False, "bits holds a sample"),

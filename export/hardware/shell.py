@@ -104,7 +104,7 @@ def build_shell(netlist: Netlist, plan: ShellPlan) -> Shell:
         result_bytes=len(result),
         core_latency_cycles=core.latency_cycles,
         latency_cycles=latency,
-        interval_cycles=max(arrival.frame_bytes, latency + _CYCLES_A_BYTE * len(result) - 1),
+        interval_cycles=max(arrival.frame_bytes, latency + _CYCLES_A_BYTE * len(result)),
     )
 
 
@@ -128,7 +128,7 @@ def _restricted(netlist: Netlist, arrival: Arrival) -> Netlist:
 def _top(netlist: Netlist, name: str, core: Core, receiver: Module, result: list[list[Expression]]) -> Module:
     result_bytes, num_bits = len(result), receiver.output_ports[0].width
     wires = [
-        Wire("ready", 1, invert(both(_bit("last"), _bit("busy")))),
+        Wire("ready", 1, either(invert(_bit("last")), _bit("room"))),
         Wire("accept", 1, both(_bit("byte_valid"), _bit("ready"))),
         Wire("last", 1),
         Wire("complete", 1),
@@ -149,6 +149,8 @@ def _top(netlist: Netlist, name: str, core: Core, receiver: Module, result: list
     done = both(_bit("taken"), invert(Slice("pending", 1, 1, result_bytes)))  # a class and a score: two bytes or more
     registers = (
         Register("busy", 1, either(begun, both(_bit("busy"), invert(done))), reset=0),
+        # An edge later than busy ends, so that what takes a byte does not wait for a wire from the result's end.
+        Register("room", 1, invert(either(_bit("busy"), begun)), reset=1),
         Register("load", 1, computed, reset=0),
         Register("move", 1, either(computed, _bit("taken")), reset=0),
         Register("class_held", netlist.class_width, whole("class_id", netlist.class_width)),
@@ -171,7 +173,12 @@ def _top(netlist: Netlist, name: str, core: Core, receiver: Module, result: list
         Instance(
             "u_encoder",
             receiver,
-            (("byte_in", whole("byte_in", 8)), ("accept", _bit("accept")), *restart),
+            (
+                ("byte_in", whole("byte_in", 8)),
+                ("byte_valid", _bit("byte_valid")),
+                ("byte_ready", _bit("ready")),
+                *restart,
+            ),
             (("bits", "bits"), ("complete", "complete"), ("last", "last")),
         ),
         Instance("u_core", core.module, tuple(core_inputs), tuple(core_outputs)),
@@ -214,13 +221,13 @@ def _bytes(value: Slice, *, signed: bool) -> list[list[Expression]]:
 def _lanes(result: list[list[Expression]]) -> list[Register]:
     """A shift register for each bit of a byte: loaded with that bit of all bytes, the first one lowest.
 
-    A move leaves the top bit where it is: whatever stands above the bytes still to come is never seen, and a constant
-    there would cost a reset.
+    A move brings the lowest bit to the top: whatever stands above the bytes still to come is never seen. A constant
+    there would cost a reset, and a bit that stays an enable of its own.
     """
     registers = []
     for bit in range(max(map(len, result))):
         loaded = join([part[bit] if bit < len(part) else Constant(0, 1) for part in result])
-        top = Slice(f"out{bit}", len(result) - 1, 1, len(result))
+        top = Slice(f"out{bit}", 0, 1, len(result))
         moved = join([Slice(f"out{bit}", 1, len(result) - 1, len(result)), top])
         registers.append(Register(f"out{bit}", len(result), mux(_bit("load"), loaded, moved), _bit("move")))
     return registers

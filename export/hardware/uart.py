@@ -105,5 +105,5 @@ def uart_shell(shell: Shell, line: Line, name: str) -> Uart:
 
 
 def _busy_edges(shell: Shell, line: Line) -> int:
-    """From the last byte of a sample until its result is out, at most."""
-    return _EDGES + shell.latency_cycles + shell.result_bytes * (line.edges_a_byte + EDGES_BETWEEN + _SHELL_EDGES)
+    """From the last byte of a sample until its result is out and the shell has room again, at most."""
+    return _EDGES + 1 + shell.latency_cycles + shell.result_bytes * (line.edges_a_byte + EDGES_BETWEEN + _SHELL_EDGES)
