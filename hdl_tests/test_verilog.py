@@ -144,7 +144,7 @@ def _flip_threshold(text: str) -> str:
 
 
 def _flip_popcount(text: str) -> str:
-    return text.replace(" + {2'd0, i[3]}", " + {2'd0, i[2]}", 1)
+    return text.replace("{1'd0, i[2]} + {1'd0, i[3]}", "{1'd0, i[2]} + {1'd0, i[2]}", 1)
 
 
 def _flip_tie(text: str) -> str:

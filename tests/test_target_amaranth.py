@@ -246,7 +246,7 @@ EDITS = {
     "output": (r"level1_0\[0:3\]", "level1_0[1:4]"),
     "weight": (r"Const\(3, 6\) \* sum1", "Const(2, 6) * sum1"),
     "group": (r"Const\(3, 6\) \* sum1", "Const(3, 6) * sum0"),
-    "count": (r"luts\.add\(0x96", "luts.add(0x97"),
+    "count": (r"\(i\[0\] \+ i\[1\]\)", "(i[0] + i[2])"),
     "class": (r"score_a\.as_signed\(\) <", "score_a <"),
 }
 
