@@ -35,7 +35,6 @@ class HardwarePlan:
 
     steps: Sequence[str]
     limit_seconds: float
-    options: Sequence[str] = ()  # of the export to Verilog
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def _bench(workload: HardwareWorkload, plan: HardwarePlan, folder: Path, say: Sa
     kind = "bits" if workload.netlist.encoder is None else "x"
     command = (*_BITLOGIC, "export", str(source), "--target", "verilog", "--input", kind, "-o", str(exported))
     say(f"{workload.name}: export")
-    run = measured_run((*command, "--testbench", "false", *plan.options), folder, plan.limit_seconds)
+    run = measured_run((*command, "--testbench", "false"), folder, plan.limit_seconds)
     rows = _rows(workload.name, "export", run, plan, _failed(run))
     if rows[0].value is None:
         return rows

@@ -19,14 +19,11 @@ from pathlib import Path
 class Run:
     """A command that ended, by itself or at its limit."""
 
-    seconds: float  # of CPU, its own and that of the processes it started; of wall time where it was stopped
-    peak_mb: float | None  # the largest resident set among those processes, in 2**20 bytes; None where it was stopped
+    seconds: float | None  # of CPU, its own and that of the processes it started; None where it did not end by itself
+    peak_mb: float | None  # the largest resident set among those processes, in 2**20 bytes; None likewise
     code: int  # as the process ended; negative: killed by that signal
     text: str  # standard output and standard error as they came
-
-    @property
-    def timed_out(self) -> bool:
-        return self.peak_mb is None
+    timed_out: bool = False
 
 
 def measured_run(
@@ -45,17 +42,18 @@ def measured_run(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+            timed_out = False
             try:
                 child.wait(timeout=limit_seconds)
             except subprocess.TimeoutExpired:
-                pass
+                timed_out = True
             finally:
                 if child.poll() is None:  # also when the user interrupts
                     os.killpg(child.pid, signal.SIGKILL)
                     child.wait()
         text = log.read_text(errors="replace")
-        if not usage.exists():
-            return Run(limit_seconds, None, child.returncode, text)
+        if timed_out or not usage.exists():  # it was stopped, or not even started
+            return Run(None, None, child.returncode, text, timed_out)
         return Run(**json.loads(usage.read_text()), text=text)
 
 

@@ -21,8 +21,10 @@ def test_a_run_tells_its_memory_and_not_its_parents(tmp_path: Path) -> None:
 def test_seconds_are_of_cpu_with_those_of_the_processes_it_starts(tmp_path: Path) -> None:
     burn = "import time\nwhile time.process_time() < 0.4: pass"
     nested = f"import subprocess, sys\nsubprocess.run([sys.executable, '-I', '-S', '-c', {burn!r}])"
-    assert 0.4 <= measured_run((*PYTHON, nested), tmp_path, 20).seconds < 1.5
-    assert measured_run((*PYTHON, "import time; time.sleep(0.5)"), tmp_path, 20).seconds < 0.4
+    burnt = measured_run((*PYTHON, nested), tmp_path, 20).seconds
+    slept = measured_run((*PYTHON, "import time; time.sleep(0.5)"), tmp_path, 20).seconds
+    assert burnt is not None and 0.4 <= burnt < 1.5
+    assert slept is not None and slept < 0.4
 
 
 def test_a_failure_keeps_its_code_and_what_it_said(tmp_path: Path) -> None:
@@ -35,6 +37,12 @@ def test_at_its_limit_a_run_ends_with_all_that_it_started(tmp_path: Path) -> Non
     nested = f"import time, pathlib\ntime.sleep(1.5)\npathlib.Path({str(late)!r}).touch()"
     command = (*PYTHON, f"import subprocess, sys\nsubprocess.run([sys.executable, '-I', '-S', '-c', {nested!r}])")
     run = measured_run(command, tmp_path, 0.3)
-    assert run.timed_out and run.peak_mb is None
+    assert run.timed_out and run.peak_mb is None and run.seconds is None
     time.sleep(1.6)
     assert not late.exists()
+
+
+def test_a_command_that_is_not_there_fails_and_did_not_take_too_long(tmp_path: Path) -> None:
+    run = measured_run(("no-such-program",), tmp_path, 20)
+    assert run.code != 0 and not run.timed_out and run.seconds is None
+    assert "no-such-program" in run.text.splitlines()[-1]
