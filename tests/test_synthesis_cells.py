@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bitlogic.errors import OptionError, TargetError
-from bitlogic.export.formal.circuit import Bit, Circuit, Instance, Register
+from bitlogic.export.formal.circuit import Bit, Circuit, GateLoopError, Instance, Register
 from bitlogic.export.samples import InputKind
 from bitlogic.export.synthesis.cell_simulation import CellSimulation
 from bitlogic.export.synthesis.check import run_circuit
@@ -90,3 +90,15 @@ def test_a_face_that_is_not_run_is_refused_and_not_called_wrong(port: str, what:
     netlist = random_netlist(0)
     with pytest.raises(OptionError, match=what):
         run_circuit(Circuit("a", {"clk": (CLK,), port: (DATA,)}, {}), netlist, samples_for(netlist, InputKind.X))
+
+
+def test_gates_in_a_circle_have_no_order() -> None:
+    circle = Circuit("a", {}, {"q": (8,)}, inverters={8: 9, 9: 8})
+    with pytest.raises(GateLoopError, match="loop of gates"):
+        list(circle.in_order(8, {0, 1}))
+    diamond = Circuit("a", {"d": (4,)}, {"q": (8,)}, ands={8: (7, 6)}, inverters={7: 6, 6: 4})
+    known: dict[int, None] = {}
+    for bit in diamond.in_order(8, known):
+        assert all(operand in known for operand in diamond.operands(bit))
+        known[bit] = None
+    assert list(known) == [4, 6, 7, 8]

@@ -1,7 +1,7 @@
 """A module as Yosys gives it: what drives each bit, by an AND, an inverter, a table, a register or an instance."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,10 @@ UNKNOWN = -1
 _CONSTANTS = {"0": 0, "1": 1, "x": UNKNOWN, "z": UNKNOWN}
 _INVISIBLE = ("$scopeinfo",)
 _SYMBOL = re.compile(rb"^([io])(\d+) (.+?)(?:\[(\d+)\])?$", flags=re.MULTILINE)  # kind, place, port, bit
+
+
+class GateLoopError(TargetError):
+    """Gates of a module that read one another in a circle."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,27 @@ class Circuit:
         if bit in self.inverters:
             return (self.inverters[bit],)
         return self.tables[bit][1] if bit in self.tables else ()
+
+    def in_order(self, root: Bit, known: Container[Bit]) -> Iterator[Bit]:
+        """``root`` and all that it depends on, each behind its operands, without what is ``known`` and without x.
+
+        Whoever takes a bit makes it known before the next one. GateLoopError where there is no such order.
+        """
+        todo, begun = [root], set[Bit]()
+        while todo:
+            bit = todo[-1]
+            if bit in known or bit == UNKNOWN:
+                todo.pop()
+                continue
+            missing = [operand for operand in self.operands(bit) if operand not in known and operand != UNKNOWN]
+            if not missing:
+                yield bit
+                todo.pop()
+                continue
+            if bit in begun:
+                raise GateLoopError(f"{self.name} has a loop of gates")
+            begun.add(bit)
+            todo += missing
 
 
 def circuits(design: ReadDesign) -> dict[str, Circuit]:

@@ -7,7 +7,7 @@ are inlined first (``flattened``).
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from bitlogic.export.formal.circuit import UNKNOWN, Bit, Circuit, Instance, Register
+from bitlogic.export.formal.circuit import UNKNOWN, Bit, Circuit, GateLoopError, Instance, Register
 from bitlogic.export.formal.function import CLOCK, RESET, NotProvenError
 from bitlogic.export.formal.graph import FALSE, TRUE, Graph
 
@@ -174,33 +174,25 @@ class Clocked:
 
     def _literal(self, root: Bit) -> int:
         circuit, literals = self.circuit, self.literals
-        todo, open_bits = [root] if root != UNKNOWN else [], set[Bit]()
-        while todo:
-            bit = todo[-1]
-            if bit in literals:
-                todo.pop()
-                continue
-            operands = circuit.operands(bit)
-            missing = [operand for operand in operands if operand not in literals and operand != UNKNOWN]
-            if missing:
-                if bit in open_bits:
-                    raise NotProvenError(f"{circuit.name} has a loop of gates")
-                open_bits.add(bit)
-                todo += missing
-                continue
-            read = [self._read(operand) for operand in operands]
-            if bit in circuit.tables:
-                literals[bit] = self.graph.table(circuit.tables[bit][0], read)
-            elif bit in circuit.ands:
-                literals[bit] = self.graph.both(read[0], read[1])
-            elif bit in circuit.inverters:
-                literals[bit] = read[0] ^ 1
-            else:
-                literals[bit] = self.graph.new_input()
-                if bit in circuit.registers:
-                    self.register_at[literals[bit] >> 1] = bit
-            todo.pop()
+        try:
+            for bit in circuit.in_order(root, literals):
+                self._make(bit, [self._read(operand) for operand in circuit.operands(bit)])
+        except GateLoopError as error:
+            raise NotProvenError(str(error)) from error
         return self._read(root)
+
+    def _make(self, bit: Bit, read: list[int]) -> None:
+        circuit, literals = self.circuit, self.literals
+        if bit in circuit.tables:
+            literals[bit] = self.graph.table(circuit.tables[bit][0], read)
+        elif bit in circuit.ands:
+            literals[bit] = self.graph.both(read[0], read[1])
+        elif bit in circuit.inverters:
+            literals[bit] = read[0] ^ 1
+        else:
+            literals[bit] = self.graph.new_input()
+            if bit in circuit.registers:
+                self.register_at[literals[bit] >> 1] = bit
 
     def _read(self, bit: Bit) -> int:
         """The literal of a bit that is known; an x is a new variable wherever it is read."""

@@ -8,7 +8,7 @@ is there become 0.
 import time
 from collections.abc import Collection
 
-from bitlogic.export.formal.circuit import Bit, Circuit
+from bitlogic.export.formal.circuit import UNKNOWN, Bit, Circuit
 from bitlogic.export.formal.function import CLEAR, ENABLE, RESET
 from bitlogic.export.formal.graph import FALSE, TRUE, Graph
 from bitlogic.export.formal.prover import Prover
@@ -43,24 +43,18 @@ class _Step:
 
     def literal(self, root: Bit) -> int:
         circuit, literals = self.circuit, self.literals
-        todo = [root]
-        while todo:
-            bit = todo[-1]
-            if bit in literals:
-                todo.pop()
-                continue
-            operands = circuit.operands(bit)
-            missing = [operand for operand in operands if operand not in literals]
-            if missing:
-                todo += missing
-                continue
+        for bit in circuit.in_order(root, literals):
+            read = [self._read(operand) for operand in circuit.operands(bit)]
             if bit in circuit.tables:
-                literals[bit] = self.graph.table(circuit.tables[bit][0], [literals[pin] for pin in operands])
+                literals[bit] = self.graph.table(circuit.tables[bit][0], read)
             elif bit in circuit.ands:
-                literals[bit] = self.graph.both(literals[operands[0]], literals[operands[1]])
+                literals[bit] = self.graph.both(read[0], read[1])
             elif bit in circuit.inverters:
-                literals[bit] = literals[operands[0]] ^ 1
+                literals[bit] = read[0] ^ 1
             else:  # a register, an input, an instance's output
                 literals[bit] = self.graph.new_input()
-            todo.pop()
-        return literals[root]
+        return self._read(root)
+
+    def _read(self, bit: Bit) -> int:
+        """The literal of a bit that is known; an x is a new variable wherever it is read."""
+        return self.graph.new_input() if bit == UNKNOWN else self.literals[bit]

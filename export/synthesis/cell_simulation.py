@@ -105,23 +105,11 @@ def _resolve(circuit: Circuit, graph: Graph, literals: dict[Bit, int], root: Bit
     """Makes the literals of a bit and of all that it depends on; the registers and inputs that are read anew."""
     if root in circuit.registers:
         return [root]
-    todo, open_bits, read = [root], set[Bit](), []
-    while todo:
-        bit = todo[-1]
-        if bit in literals:
-            todo.pop()
-            continue
+    read = []
+    for bit in circuit.in_order(root, literals):
         operands = circuit.operands(bit)
-        missing = [operand for operand in operands if operand not in literals]
-        if missing:
-            if bit in open_bits:
-                raise TargetError(f"{circuit.name} has a loop of gates")
-            open_bits.add(bit)
-            todo += missing
-            continue
         read += [operand for operand in operands if operand in circuit.registers]
         literals[bit] = _gate(circuit, graph, bit, [literals[operand] for operand in operands])
-        todo.pop()
     return read
 
 
