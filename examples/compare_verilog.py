@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from import_torchlogix import classes, train
 from torch import Tensor, nn
 
 from bitlogic.datasets import Dataset, digits, mnist
@@ -145,19 +146,12 @@ def trained(data: Dataset, high: float, options: argparse.Namespace) -> nn.Seque
         *(layers.LogicDense(num, options.width, lut_rank=2, parametrization="raw") for num in widths[:-1]),
         layers.GroupSum(10, tau=0.55 * (options.width / 10) ** 0.5),
     )
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-    for batch in torch.randint(len(data.train_x), (options.steps, 128)):
-        loss = nn.functional.cross_entropy(model(data.train_x[batch]), data.train_y[batch])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    return model.eval()
+    return train(model, data, options.steps, lr=0.02)
 
 
 @torch.no_grad()
 def accuracy_of(model: nn.Module, data: Dataset) -> float:
-    classes = torch.cat([model(part).argmax(1) for part in torch.split(data.test_x, 500)])
-    return float((classes == data.test_y).float().mean())
+    return float((classes(model, data.test_x) == data.test_y).float().mean())
 
 
 @torch.no_grad()

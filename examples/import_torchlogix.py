@@ -86,8 +86,8 @@ def peer_model(width: int, data: Dataset, high: float) -> nn.Sequential:
     )
 
 
-def train(model: nn.Sequential, data: Dataset, steps: int) -> nn.Sequential:
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.03)
+def train(model: nn.Sequential, data: Dataset, steps: int, lr: float = 0.03) -> nn.Sequential:
+    optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     for batch in torch.randint(len(data.train_x), (steps, 128)):
         loss = nn.functional.cross_entropy(model(data.train_x[batch]), data.train_y[batch])
         optimizer.zero_grad()

@@ -63,7 +63,9 @@ def put_between_marks(path: Path, tables: Mapping[str, str]) -> None:
     for mark, content in tables.items():
         marks = re.compile(rf"(?<=<!-- {mark} -->\n).*?(?=<!-- /{mark} -->)", flags=re.DOTALL)
         text = marks.sub(content.replace("\\", r"\\"), text)
-    path.write_text(text)
+    beside = path.with_name(f".{path.name}.partial")
+    beside.write_text(text)
+    beside.replace(path)
 
 
 def table(header: str, rows: Iterator[str]) -> str:

@@ -126,7 +126,9 @@ def row_of(wiring: str, width: int, options: argparse.Namespace) -> dict[str, An
         "flipflops": report["resources"]["total"]["flipflops"],
     }
     row |= routed(design, report["design"]["top"], report["target_mhz"], options)
-    path.write_text(json.dumps(row, indent=2) + "\n")
+    beside = path.with_suffix(".partial")  # a row that stands there is whole: hours may lie in it
+    beside.write_text(json.dumps(row, indent=2) + "\n")
+    beside.replace(path)
     return row
 
 

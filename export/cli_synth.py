@@ -11,7 +11,7 @@ from bitlogic.errors import OptionError, ToolError
 from bitlogic.export.progress import step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from bitlogic.export.synthesis.part import Mounting
     from bitlogic.export.synthesis.project import Project
@@ -101,8 +101,9 @@ def synth(
     if board is not None:
         own = {"--device": device, "--part": part, "--target-mhz": target_mhz, "--shell": kind}
         own["--stage synthesised"] = None if stage == "routed" else stage
-        wanted = Wanted(None, pipeline, fold, None, 4, map=mapping)
-        project, device, mounting = _on_board(source, board, baud, wanted, own)
+        project, device, mounting = _on_board(
+            source, board, baud, lambda chip: wanted_on(chip, ShellKind.UART, pipeline, fold, mapping), own
+        )
     elif device is None or part is not None:
         raise OptionError(
             "--part goes with --flow vivado or quartus" if part else "--flow open needs a --device or a --board"
@@ -141,14 +142,15 @@ def report(folder: Path, *, as_json: bool) -> int:
 
 
 def _on_board(
-    source: Path, name: str, baud: int | None, wanted: "Wanted", own: "Mapping[str, object]"
+    source: Path, name: str, baud: int | None, ask: "Callable[[str], Wanted]", own: "Mapping[str, object]"
 ) -> "tuple[Project, str, Mounting]":
-    """The project on that board, the board's device, and what synthesis has to know; ``own`` is what boards decide."""
+    """The project on that board, the board's device, and what synthesis has to know.
+
+    ``ask`` gives what a device wants; ``own`` are the options that boards decide themselves.
+    """
     from bitlogic.export.boards.lookup import find_board
     from bitlogic.export.boards.mount import mount
     from bitlogic.export.hardware.uart_line import DEFAULT_BAUD, line_for
-    from bitlogic.export.synthesis.project import ShellKind
-    from bitlogic.export.synthesis.source import wanted_on
 
     for option, value in own.items():
         if value is not None:
@@ -156,8 +158,7 @@ def _on_board(
     board = find_board(name)
     rate = DEFAULT_BAUD if baud is None else baud
     line = line_for(board.clock_hz, rate)
-    wanted = wanted_on(board.device, ShellKind.UART, wanted.pipeline, wanted.fold, wanted.map)
-    wanted = replace(wanted, pins=None, line=line)
+    wanted = replace(ask(board.device), pins=None, line=line)
     project, mounting = mount(project_from(source, wanted), board, line, rate)
     return project, board.device, mounting
 

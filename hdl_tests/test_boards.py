@@ -23,7 +23,7 @@ from bitlogic.export.samples import InputKind, Samples
 from bitlogic.export.simulators import environment_of, icarus
 from bitlogic.export.synthesis import PARTS
 from bitlogic.export.synthesis.project import ShellKind
-from bitlogic.export.synthesis.simulation import _models, frames_of, result_bytes, results_of
+from bitlogic.export.synthesis.simulation import cell_models, frames_of, result_bytes, results_of
 from bitlogic.export.synthesis.source import Wanted, project_of_netlist
 from tests.nets import DEGENERATE, random_netlist, samples_for
 
@@ -209,7 +209,7 @@ def test_the_synthesised_board_answers_like_evaluate_and_is_routed_on_its_pins(t
         assert f"constrained '{port}'" in placed, (pin, port)
     emitted = Netlist.from_bytes(artifacts.files["netlist.npz"])
     text = artifacts.files[f"{report['design']['top']}_synthesised.v"].decode()
-    files = {"net.v": text, "cells.v": _models(text, "ice40")}
+    files = {"net.v": text, "cells.v": cell_models(text, "ice40")}
     check(tmp_path, files, report["design"]["top"], emitted, samples_for(emitted, InputKind.X, num=8))
 
 

@@ -12,7 +12,7 @@ from bitlogic.export.folder import NETLIST, options_from_manifest
 from bitlogic.export.hardware.architecture import Architecture, Design, Interface, design
 from bitlogic.export.hardware.popcount import LEAF_SIZES
 from bitlogic.export.hardware.rtl import Comparators, Module, modules_below
-from bitlogic.export.hardware.shell import ShellPlan, build_shell
+from bitlogic.export.hardware.shell import Shell, ShellPlan, build_shell
 from bitlogic.export.hardware.uart import uart_shell
 from bitlogic.export.hardware.uart_line import Line
 from bitlogic.export.netlist import Netlist
@@ -74,18 +74,10 @@ def shell_project(
         netlist=netlist,
         input=architecture.input,
         shell=ShellKind.BYTE,
-        top=shell.module.name,
-        module=shell.module,
         files={f"{shell.module.name}.v": _verilog(shell.module, netlist, note, primitives)},
-        parts={"core": (shell.core.name,), "encoder": (shell.arrival.name,)},
-        rest="shell",
-        ports=_ports(shell.module),
-        lut_levels=plan.pipeline.lut_levels,
         latency_cycles=shell.latency_cycles,
         interval_cycles=shell.interval_cycles,
-        frame_bytes=shell.frame_bytes,
-        result_bytes=shell.result_bytes,
-        plan={"shell": asdict(plan)},
+        **_around(shell, shell.module, plan),
     )
 
 
@@ -108,20 +100,27 @@ def uart_project(
         netlist=netlist,
         input=architecture.input,
         shell=ShellKind.UART,
-        top=uart.module.name,
-        module=uart.module,
         files={f"{uart.module.name}.v": _verilog(uart.module, netlist, note, primitives)},
-        parts={"core": (shell.core.name,), "encoder": (shell.arrival.name,)},
-        rest="shell",
-        ports=_ports(uart.module),
-        lut_levels=plan.pipeline.lut_levels,
         latency_cycles=uart.latency_cycles,
         interval_cycles=uart.interval_cycles,
-        frame_bytes=shell.frame_bytes,
-        result_bytes=shell.result_bytes,
         keeps_up=uart.keeps_up,
-        plan={"shell": asdict(plan)},
+        **_around(shell, uart.module, plan),
     )
+
+
+def _around(shell: Shell, top: Module, plan: ShellPlan) -> dict[str, Any]:
+    """The fields of a project that follow from the shell and the module that is the top."""
+    return {
+        "top": top.name,
+        "module": top,
+        "parts": {"core": (shell.core.name,), "encoder": (shell.arrival.name,)},
+        "rest": "shell",
+        "ports": _ports(top),
+        "lut_levels": plan.pipeline.lut_levels,
+        "frame_bytes": shell.frame_bytes,
+        "result_bytes": shell.result_bytes,
+        "plan": {"shell": asdict(plan)},
+    }
 
 
 def _shell_plan(netlist: Netlist, architecture: Architecture, lut_memory_bits: int) -> ShellPlan:

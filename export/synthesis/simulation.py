@@ -46,7 +46,7 @@ def simulate_shell(
         (folder / "frames.hex").write_text("\n".join(f"{byte:02x}" for byte in frames.ravel().tolist()) + "\n")
         command = [compiler, "-g2005-sv", "-o", "bench.vvp", "-s", _BENCH, f"{_BENCH}.v", *sources]
         if models is not None:
-            (folder / "cells.v").write_text(_models(b"\n".join(sources.values()).decode(), models))
+            (folder / "cells.v").write_text(cell_models(b"\n".join(sources.values()).decode(), models))
             command.append("cells.v")
         _run(command, folder)
         _run(["vvp", "-N", "bench.vvp"], folder)
@@ -82,7 +82,7 @@ def results_of(netlist: Netlist, received: Array) -> Result:
     return Result(scores, classes)
 
 
-def _models(text: str, family: str) -> str:
+def cell_models(text: str, family: str) -> str:
     """Yosys' models of the cells that the Verilog names, and of those they are made of: Icarus cannot read them all."""
     spec = find_spec("pyosys")
     if spec is None or spec.origin is None:
