@@ -42,9 +42,9 @@ class _Place:
     """An export under measurement, beside it a test folder with the workload's few vectors."""
 
     folder: Path
+    wires: Path  # the same with LUTs written as wires, which is how `synth` hands them to Yosys
     top: str
     num_vectors: int
-    source: Path  # netlist or model that it was made from
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,12 @@ def bench_hardware(workloads: Sequence[HardwareWorkload], plan: HardwarePlan, sa
 
 
 def _bench(workload: HardwareWorkload, plan: HardwarePlan, folder: Path, say: Say) -> list[Row]:
-    source, exported = folder / "net.npz", folder / "export"
+    source, exported, wires = folder / "net.npz", folder / "export", folder / "wires"
     workload.netlist.save(source)
     kind = "bits" if workload.netlist.encoder is None else "x"
-    command = (*_BITLOGIC, "export", str(source), "--target", "verilog", "--input", kind, "-o", str(exported))
+    command = (*_BITLOGIC, "export", str(source), "--target", "verilog", "--input", kind, "--testbench", "false")
     say(f"{workload.name}: export")
-    run = measured_run((*command, "--testbench", "false"), folder, plan.limit_seconds)
+    run = measured_run((*command, "-o", str(exported)), folder, plan.limit_seconds)
     rows = _rows(workload.name, "export", run, plan, _failed(run))
     if rows[0].value is None:
         return rows
@@ -86,7 +86,10 @@ def _bench(workload: HardwareWorkload, plan: HardwarePlan, folder: Path, say: Sa
     top = options_from_manifest(artifacts.manifest).module_name
     rows.append(Row(workload.name, VERILOG, "LUTs", "", float(Netlist.from_bytes(artifacts.files[NETLIST]).num_luts)))
     rows.append(Row(workload.name, VERILOG, "text", "MB", len(artifacts.files[f"{top}.v"]) / 1e6))
-    place = _Place(exported, top, _write_bench(artifacts, exported, workload.num_vectors), source)
+    as_wires = measured_run((*command, "--style", "wires", "-o", str(wires)), folder, plan.limit_seconds)
+    if as_wires.code != 0:
+        return [*rows, _missing(workload.name, "export of wires", REFUSED + (_failed(as_wires) or "no code"))]
+    place = _Place(exported, wires, top, _write_bench(artifacts, exported, workload.num_vectors))
     for name in plan.steps:
         rows += _step_rows(workload.name, name, place, plan, say)
     return rows
@@ -160,7 +163,7 @@ def _lint(place: _Place) -> list[_Step]:
         return warnings[0][:200] if warnings else _failed(run)
 
     # No code comes out of a lint, so that the passes which make it faster only take time.
-    command = ("verilator", "--lint-only", "-Wall", "-fno-dfg", "--top-module", place.top, f"{place.top}.v")
+    command = ("verilator", "--lint-only", "-Wall", "-O0", "-fno-dfg", "--top-module", place.top, f"{place.top}.v")
     return [_Step("lint", command, place.folder, wrong, "verilator")]
 
 
@@ -186,8 +189,8 @@ def _verilator(place: _Place) -> list[_Step]:
 
 def _yosys(place: _Place) -> list[_Step]:
     lines = [f"read_verilog {place.top}.v", f"hierarchy -check -top {place.top}", "proc", "flatten", "stat"]
-    (place.folder / "read.ys").write_text("".join(f"{line}\n" for line in lines))
-    return [_Step("yosys", (*find_tool("yosys").command, "read.ys"), place.folder, _failed, "yosys")]
+    (place.wires / "read.ys").write_text("".join(f"{line}\n" for line in lines))
+    return [_Step("yosys", (*find_tool("yosys").command, "read.ys"), place.wires, _failed, "yosys")]
 
 
 def _proof(place: _Place) -> list[_Step]:

@@ -14,6 +14,7 @@ from bitlogic.export.hardware import core
 from bitlogic.export.netlist import Head, Netlist
 from bitlogic.export.samples import InputKind, Samples
 from bitlogic.export.targets.verilog import VerilogOptions, emit, run
+from bitlogic.export.targets.verilog_bodies import Style
 from bitlogic.export.targets.verilog_primitives import Primitives, largest_rank
 from tests.nets import AND, DEGENERATE, bits_netlist, random_netlist, samples_for, with_weights
 
@@ -124,11 +125,24 @@ def test_a_net_of_primitives_runs_like_evaluate(primitives: Primitives) -> None:
     assert_runs_like_evaluate(netlist, options, samples_for(netlist, BITS))
 
 
+@pytest.mark.sim
+def test_a_long_gathering_of_bits_is_a_function_and_runs_like_evaluate() -> None:
+    netlist = random_netlist(3, widths=(300, 400), num_classes=2)
+    order = np.random.default_rng(0).permutation(netlist.outputs)
+    netlist = replace(netlist, outputs=order.astype(np.int32))
+    text = text_of(assert_runs_like_evaluate(netlist, VerilogOptions(input=BITS), samples_for(netlist, BITS)))
+    assert ".i(gathered0(level2_0))" in text and ".i(gathered1(level2_0))" in text
+    assert "gathered" not in text_of(emit(netlist, VerilogOptions(style=Style.WIRES)))
+
+
 # --- a change of the text is a change of the result
 
 
 def _flip_operator(text: str) -> str:
-    return text.replace(" & ", " | ", 1)
+    """The last and of the second level becomes an or."""
+    start = text.index("module bitlogic_net_level2_0")
+    last = text.rindex(" & ", start, text.index("endmodule", start))
+    return f"{text[:last]} | {text[last + 3 :]}"
 
 
 def _flip_pin(text: str) -> str:

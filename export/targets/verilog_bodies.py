@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bitlogic.export.expressions import table_expressions
+from bitlogic.export.formulas import Operators
 from bitlogic.export.hardware.rtl import Comparators, Luts, Module, Rom
 from bitlogic.export.render import render, wrap
 from bitlogic.export.targets.verilog_text import declared, join_text, number, select
@@ -37,9 +38,9 @@ def luts_module(module: Module, body: Luts, ports: list[str], style: Style) -> b
     bits = used[used > 1] - 2
     small = width <= WORD_WIDTH and len(body.tables) <= WORD_WIDTH
     texts = [select("i", bit, 1, width) for bit in bits.tolist()] if small else _bit_names(bits, width)
-    expressions = table_expressions(
-        body.tables, body.pins, dict(zip((bits + 2).tolist(), texts, strict=True)), _CONSTANTS
-    )
+    names = dict(zip((bits + 2).tolist(), texts, strict=True))
+    operators = Operators.BITWISE if style is Style.FUNCTION and not small else Operators.CHOICE
+    expressions = table_expressions(body.tables, body.pins, names, _CONSTANTS, operators)
     if small:
         return _small_block(module, ports, expressions)
     cuts = []

@@ -1,11 +1,12 @@
 """A design in register-transfer form as Verilog-2001 text, module by module, those inside before those around them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bitlogic.export.hardware.rtl import Comparators, Expression, Instance, Luts, Module, Port, Register, modules_below
 from bitlogic.export.render import render
 from bitlogic.export.targets.verilog_bodies import Style, comparators_module, luts_module, rom_module
+from bitlogic.export.targets.verilog_gather import Gathers
 from bitlogic.export.targets.verilog_primitives import (
     Primitives,
     generic_module,
@@ -43,7 +44,7 @@ def print_module(module: Module, printing: Printing) -> bytes:
     ports = _ports(module)
     body = module.body
     if body is None:
-        return _structure(module, ports)
+        return _structure(module, ports, printing.style)
     if isinstance(body, Luts):
         fits = not printing.where_they_fit or pins_read(body) <= largest_rank(printing.primitives)
         if printing.primitives is Primitives.NONE or not fits:
@@ -67,11 +68,16 @@ def _ports(module: Module) -> list[str]:
     return lines
 
 
-def _structure(module: Module, ports: list[str]) -> bytes:
+def _structure(module: Module, ports: list[str], style: Style) -> bytes:
     """Wires, registers and instances. Everything is declared before it is read, as `default_nettype none demands."""
     widths = {port.name: port.width for port in module.output_ports} | {wire.name: wire.width for wire in module.wires}
     assigned = [(wire.name, wire.value) for wire in module.wires if wire.value is not None]
-    instances = [(f"{instance.module.name} {instance.name}", _connections(instance)) for instance in module.instances]
+    gathers = Gathers()
+    text = gathers.text if style is Style.FUNCTION else expression_text
+    instances = [
+        (f"{instance.module.name} {instance.name}", _connections(instance, text)) for instance in module.instances
+    ]
+    assignments = [(name, _value(name, value, widths[name], text)) for name, value in [*assigned, *module.outputs]]
     declarations = [declared("wire", wire.name, wire.width) for wire in module.wires]
     declarations += [declared("reg", register.name, register.width) for register in module.registers]
     return render(
@@ -79,17 +85,18 @@ def _structure(module: Module, ports: list[str]) -> bytes:
         module=module,
         ports=ports,
         declarations=declarations,
+        functions=gathers.functions,
         instances=instances,
-        assignments=[(name, _value(name, value, widths[name])) for name, value in [*assigned, *module.outputs]],
+        assignments=assignments,
         plain=_without_reset(module.registers),
         cleared=[_with_reset(register) for register in module.registers if register.reset is not None],
     )
 
 
-def _connections(instance: Instance) -> list[tuple[str, str]]:
+def _connections(instance: Instance, text: Callable[[Expression], str]) -> list[tuple[str, str]]:
     module = instance.module
     widths = {port.name: port.width for port in module.ports}
-    given = {name: _value(f"{instance.name}.{name}", value, widths[name]) for name, value in instance.inputs}
+    given = {name: _value(f"{instance.name}.{name}", value, widths[name], text) for name, value in instance.inputs}
     given |= dict(instance.outputs)
     given |= {"clk": "clk"} if module.has_clock else {}
     given |= {"rst": "rst"} if module.has_reset else {}
@@ -117,8 +124,8 @@ def _with_reset(register: Register) -> tuple[str, str, str, str]:
     return register.name, number(register.reset or 0, register.width), condition, value
 
 
-def _value(target: str, value: Expression, width: int) -> str:
+def _value(target: str, value: Expression, width: int, text: Callable[[Expression], str] = expression_text) -> str:
     """The text of what drives ``target``: in Verilog another width would be padded or cut in silence."""
     if value.width != width:
         raise ValueError(f"{target} has {width} bits and is driven by {value.width}")
-    return expression_text(value)
+    return text(value)

@@ -27,7 +27,7 @@ def expression_text(value: Expression, indent: str = " " * 12) -> str:
     if isinstance(value, Constant):
         return number(value.value, value.width)
     if isinstance(value, Concat):
-        return join_text([expression_text(part, indent) for part in _flat(value)], indent)
+        return join_text([expression_text(part, indent) for part in flat_parts(value)], indent)
     return _operation(value, indent)
 
 
@@ -55,11 +55,11 @@ def declared(kind: str, name: str, width: int) -> str:
     return f"{kind} {name}" if width == 1 else f"{kind} [{width - 1}:0] {name}"
 
 
-def _flat(value: Concat) -> list[Expression]:
+def flat_parts(value: Concat) -> list[Expression]:
     """The parts with those of concatenations inside in their place."""
     parts: list[Expression] = []
     for part in value.parts:
-        parts += _flat(part) if isinstance(part, Concat) else [part]
+        parts += flat_parts(part) if isinstance(part, Concat) else [part]
     return parts
 
 
