@@ -13,6 +13,7 @@ from bitlogic.errors import MissingToolError
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.bench import Row
 from bitlogic.export.bench_hardware_nets import VERILOG, HardwareWorkload
+from bitlogic.export.bench_refutation import EDITS
 from bitlogic.export.evaluate import evaluate
 from bitlogic.export.folder import NETLIST, options_from_manifest
 from bitlogic.export.formal.log import PROOF
@@ -207,6 +208,14 @@ def _proof(place: _Place) -> list[_Step]:
     return [_Step("proof", command, place.folder, wrong, "yosys")]
 
 
+def _refutation(place: _Place) -> list[_Step]:
+    def wrong(run: Run) -> str | None:
+        return None if run.code == 0 else _failed(run) or "not refuted"
+
+    command = (sys.executable, "-m", "bitlogic.export.bench_refutation", str(place.folder))
+    return [_Step(f"refutation of a {edit}", (*command, edit), place.folder, wrong, "yosys") for edit in EDITS]
+
+
 def _passes(num_vectors: int) -> Callable[[Run], str | None]:
     """What is wrong with a bench's run, whose last word is that all vectors pass."""
     word = f"PASS {num_vectors}/{num_vectors}"
@@ -219,4 +228,5 @@ STEPS: dict[str, Callable[[_Place], list[_Step]]] = {
     "verilator": _verilator,
     "yosys": _yosys,
     "proof": _proof,
+    "refutation": _refutation,
 }
