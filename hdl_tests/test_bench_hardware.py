@@ -9,11 +9,17 @@ import pytest
 
 from bitlogic.errors import OptionError
 from bitlogic.export import bench_hardware as measured
+from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.bench_hardware import STEPS, HardwarePlan, bench_hardware
 from bitlogic.export.bench_hardware_nets import NAMES, random_workload, trained_workload
+from bitlogic.export.bench_refutation import EDITS
+from bitlogic.export.bench_refutation import main as refute
 from bitlogic.export.cli import main
 from bitlogic.export.evaluate import evaluate
+from bitlogic.export.folder import NETLIST
 from bitlogic.export.netlist import FIRST_INPUT
+from bitlogic.export.samples import InputKind
+from bitlogic.export.targets.verilog import VerilogOptions, emit
 
 SMALL = random_workload("1k", 50)
 
@@ -33,8 +39,19 @@ def test_every_step_gives_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture
         main(words)
     assert not ended.value.code, capsys.readouterr()
     rows = json.loads(path.read_text())
-    assert {row["metric"] for row in rows} >= {*STEPS, "export", "LUTs", "text", "icarus run", "verilator run"}
+    refuted = {f"refutation of a {edit}" for edit in EDITS}
+    steps = {*STEPS} - {"refutation"} | refuted
+    assert {row["metric"] for row in rows} >= steps | {"export", "LUTs", "text", "icarus run", "verilator run"}
     assert all(row["value"] > 0 and row["workload"] == "1k" for row in rows)
+
+
+@pytest.mark.pyosys
+def test_text_without_an_edit_is_not_refuted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = emit(SMALL.netlist, VerilogOptions(input=InputKind.BITS))
+    Artifacts(made.manifest, {**made.files, NETLIST: SMALL.netlist.to_bytes()}).write(tmp_path / "export")
+    monkeypatch.setitem(EDITS, "pin", lambda netlist: netlist)
+    assert refute(tmp_path / "export", "pin") == 1
+    assert refute(tmp_path / "export", "table bit") == 0
 
 
 @pytest.mark.icarus
