@@ -87,21 +87,35 @@ def compile_model(
     if amp_dtype is not None:
         _check_amp(options.device_type, amp_dtype)
     if options.mode is not None and options.device_type == "cpu":
-        _check_cxx()
+        check_cxx()
     return CompiledModel(model, options)
 
 
-def _compiled(model: nn.Module, options: CompileOptions) -> Callable[..., Any]:
+def compile_alone(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """torch.compile of the function, with its options, as if no other code had been compiled before."""
+
     def run(*args: Any, **keywords: Any) -> Any:
-        return model(*args, **keywords)
+        return function(*args, **keywords)
 
     # torch.compile counts the compilations of a code object and gives up, back to eager, at eight; all models in one
     # process would share that of `run`, so each takes a code object of its own.
     own = FunctionType(run.__code__.replace(), run.__globals__, run.__name__, None, run.__closure__)
-    compiled: Callable[..., Any] = torch.compile(
-        own, mode=options.mode, dynamic=options.dynamic, fullgraph=options.fullgraph
-    )
+    compiled: Callable[..., Any] = torch.compile(own, **options)
     return compiled
+
+
+def check_cxx() -> None:
+    """MissingToolError without the compiler that torch.compile calls; its own error comes late, behind a long trace."""
+    compiler = os.environ.get("CXX") or {"win32": "cl", "darwin": "clang++"}.get(sys.platform, "g++")
+    if shutil.which(compiler) is None:
+        raise MissingToolError(
+            f"torch.compile needs a C++ compiler for the CPU, and {compiler} is not there; on Debian and Ubuntu: "
+            "apt install build-essential; without one use mode=False"
+        )
+
+
+def _compiled(model: nn.Module, options: CompileOptions) -> Callable[..., Any]:
+    return compile_alone(model, mode=options.mode, dynamic=options.dynamic, fullgraph=options.fullgraph)
 
 
 def _mode(mode: str | bool) -> str | None:
@@ -133,13 +147,3 @@ def _check_amp(device_type: str, dtype: torch.dtype) -> None:
     except (RuntimeError, UserWarning) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"the device {device_type!r} has no amp_dtype {dtype}: {reason}") from error
-
-
-def _check_cxx() -> None:
-    """MissingToolError without the compiler that torch.compile calls; its own error comes late, behind a long trace."""
-    compiler = os.environ.get("CXX") or {"win32": "cl", "darwin": "clang++"}.get(sys.platform, "g++")
-    if shutil.which(compiler) is None:
-        raise MissingToolError(
-            f"torch.compile needs a C++ compiler for the CPU, and {compiler} is not there; on Debian and Ubuntu: "
-            "apt install build-essential; without one use mode=False"
-        )

@@ -18,7 +18,8 @@ from bitlogic import (
     unpack_bits,
 )
 from bitlogic.inference import PackBitsTensor
-from bitlogic.inference.bitslice import apply_luts, count_ones, leaf_masks
+from bitlogic.inference.bitslice import apply_luts, leaf_masks
+from bitlogic.inference.counting import count_ones
 from bitlogic.layers import LogicConv2d, LogicConv3d, OrPooling2d, OrPooling3d
 from tests.models import conv_model
 

@@ -64,8 +64,9 @@ def test_floats_and_their_integers_give_the_same_scores(seed: int) -> None:
 
 
 def test_small_blocks_of_samples_luts_and_bits_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_SIGNAL_WORDS", "_BLOCK_WORDS", "_ENCODER_VALUES"):
+    for name in ("_SIGNAL_WORDS", "_BLOCK_WORDS"):
         monkeypatch.setattr(f"bitlogic.export.targets.packed_net.{name}", 3)
+    monkeypatch.setattr("bitlogic.inference.pack._CHUNK_BITS", 3)
     netlist = random_netlist(5, widths=(30, 20, 16))
     assert_runs_like(emit(netlist), netlist, samples_for(netlist, InputKind.X))
 

@@ -83,9 +83,13 @@ class Encoder(FittedState, ABC):
         """The bits of a batch as 0.0 and 1.0, without a gradient."""
         return self._discrete(x, x.dtype if x.is_floating_point() else torch.float32)
 
-    def bits(self, x: Tensor) -> Tensor:
-        """The same bits as bool, one sample after the other in memory, for readers that pack them."""
-        return self._discrete(x, torch.bool, batch_last=False)
+    def bits(self, x: Tensor, dtype: torch.dtype = torch.bool) -> Tensor:
+        """The same bits in that dtype, one sample after the other in memory, for readers that pack them.
+
+        On a CPU float32 from float32 is several times as fast as bool: torch compares 16 numbers at once only where the
+        result is as wide as they are.
+        """
+        return self._discrete(x, dtype, batch_last=False)
 
     def quantize(self, x: Tensor) -> Tensor:
         """The integers that hardware gets for a batch, int32 of the shape of x, in 0 .. 2**input_bits - 1.

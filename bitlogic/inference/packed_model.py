@@ -3,23 +3,25 @@
 import copy
 import math
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from bitlogic.encoders import Encoder
 from bitlogic.heads import Head
-from bitlogic.inference.bitslice import count_ones
-from bitlogic.inference.pack import WORD_BITS, pack_bits, pack_lanes, unpack_bits
+from bitlogic.inference.counting import count_ones
+from bitlogic.inference.pack import WORD_BITS, as_bits, check_bits, rows_of, unpack_bits
+from bitlogic.inference.packed_blocks import CompiledBlocks
 from bitlogic.inference.packed_layers import PACKED_LAYERS, PackedLayer, pack_layer
 
 _SUPPORTED = (
     f"an encoder (first), {', '.join(kind.__name__ for kind in PACKED_LAYERS)}, GroupSum or GroupedDSP (last), "
     "Flatten, Identity, nested in nn.Sequential"
 )
-# Words of one block of samples over all rows of the widest layer: a few megabytes.
-_BLOCK_WORDS = 2**20
+# Words of one block of samples over all rows of the widest layer: a few megabytes, which a last-level cache holds.
+_BLOCK_WORDS = 2**18
+_COMPILED_WORDS = 2**18
 
 
 class PackedLogicNet(nn.Module):
@@ -27,7 +29,8 @@ class PackedLogicNet(nn.Module):
 
     It is a copy: training the model further does not change it. `forward` gives what the model gives: (batch, k) of
     float scores with a head, bits (batch, out_dim) without one. Every method takes the model's own input, or with
-    `ready_bits=True` the encoder's output (batch, ...); a model without an encoder always takes bits.
+    `ready_bits=True` the encoder's output (batch, ...); a model without an encoder always takes bits, fastest as bool.
+    `compile=True` is what `compile()` does: several times as fast, after a compilation of seconds to minutes.
 
     Raises:
         TypeError: a module that it does not know, named with its position among the layers counted through nested
@@ -36,8 +39,10 @@ class PackedLogicNet(nn.Module):
         RuntimeError: an encoder that is not fitted.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, *, compile: bool = False) -> None:
         super().__init__()
+        self._compile_options: dict[str, Any] | None = {} if compile else None
+        self._compiled: CompiledBlocks | None = None
         self.front = nn.ModuleList()  # Flatten before the encoder
         self.encoder: Encoder | None = None
         self.layers = nn.ModuleList()
@@ -89,10 +94,21 @@ class PackedLogicNet(nn.Module):
         self.layers.append(packed)
         self._shape = packed.out_shape
 
+    def compile(self, *args: Any, **options: Any) -> None:
+        """From now on runs behind torch.compile, which takes seconds at the first batch of more samples than before.
+
+        Blocks of a few sizes are compiled, and a batch runs in these, so that a new batch size compiles nothing. On a
+        CPU without a C++ compiler it warns and runs without. The options are those of torch.compile.
+        """
+        if args:
+            raise TypeError("PackedLogicNet.compile takes the options of torch.compile as keywords")
+        self._compile_options, self._compiled = options, None
+
     def forward(self, x: Tensor, *, ready_bits: bool = False) -> Tensor:
         dtype = x.dtype if x.is_floating_point() else torch.float32
         if self.head is None:
-            bits = torch.cat([unpack_bits(words.T, n, dtype) for words, n in self._outputs(x, ready_bits)])
+            results = self._results(x, ready_bits)
+            bits = torch.cat([unpack_bits(words.T[: -(-n // WORD_BITS)], n, dtype) for words, n in results])
             return bits.reshape(len(bits), *(self._shape or ()))
         scores = self.scores(x, ready_bits=ready_bits)
         return self.head.floats(scores, torch.promote_types(dtype, torch.float32))
@@ -101,10 +117,7 @@ class PackedLogicNet(nn.Module):
         """The head's integers before tau and beta, int64 (batch, k); ValueError for a model without a head."""
         if self.head is None:
             raise ValueError("the model has no head, so that it has no scores")
-        k, blocks = self.head.k, []
-        for words, n in self._outputs(x, ready_bits):
-            blocks.append(count_ones(words.view(k, len(words) // k, words.shape[1]))[:n])
-        return self.head.combine(torch.cat(blocks))
+        return self.head.combine(torch.cat([sums[:n] for sums, n in self._results(x, ready_bits)]))
 
     def class_ids(self, x: Tensor, *, ready_bits: bool = False) -> Tensor:
         """The class with the highest score of each sample, int64 (batch,); the lowest index of equal ones."""
@@ -122,45 +135,82 @@ class PackedLogicNet(nn.Module):
         one for each output, a residual block those of its parts and of the or that joins them.
         """
         found: dict[int, list[Tensor]] = {layer.position: [] for layer in self._lut_layers()}
-        for words, n in self._inputs(x, ready_bits):
+        are_bits: list[Tensor] = []
+        for samples in self._checked_blocks(x, ready_bits, self._block_samples):
+            words, said = self._inputs(samples, ready_bits)
+            are_bits += said
             for layer in self._lut_layers():
                 rows = layer.lut_rows(words)
-                found[layer.position].append(unpack_bits(rows.T, n, torch.uint8))
+                found[layer.position].append(unpack_bits(rows.T, len(samples), torch.uint8))
                 words = rows[-math.prod(layer.out_shape) :]
+        check_bits(are_bits)
         return [(position, torch.cat(blocks)) for position, blocks in found.items()]
 
-    def _outputs(self, x: Tensor, ready_bits: bool) -> Iterator[tuple[Tensor, int]]:
-        for words, n in self._inputs(x, ready_bits):
-            for layer in self.layers:
-                words = layer(words)
-            yield words, n
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is compiled, which belongs to this object alone."""
+        return {**self.__dict__, "_compiled": None}
 
-    def _inputs(self, x: Tensor, ready_bits: bool) -> Iterator[tuple[Tensor, int]]:
-        """Blocks of packed input bits (num_bits, num_words) and their numbers of samples, at least one block."""
+    def _results(self, x: Tensor, ready_bits: bool) -> list[tuple[Tensor, int]]:
+        """For each block of samples what `_block` gives, and the number of samples."""
+        run, largest = self._block, self._block_samples
+        if torch.compiler.is_compiling():  # torch.compile(packed): one graph for the whole batch
+            largest = max(1, len(x))
+        elif self._compile_options is not None:
+            if self._compiled is None:
+                self._compiled = CompiledBlocks(self._block, self._compiled_samples, self._compile_options)
+            run, largest = self._compiled, self._compiled.largest
+        results, are_bits = [], []
+        for samples in self._checked_blocks(x, ready_bits, largest):
+            result, said = run(samples, ready_bits)
+            results.append((result, len(samples)))
+            are_bits += said
+        check_bits(are_bits)
+        return results
+
+    def _block(self, samples: Tensor, ready_bits: bool) -> tuple[Tensor, list[Tensor]]:
+        """The sums of the groups, int64 (64 * num_words, k), or without a head the words; and `as_bits`' verdicts."""
+        words, are_bits = self._inputs(samples, ready_bits)
+        for layer in self.layers:
+            words = layer(words)
+        if self.head is not None:
+            words = count_ones(words.view(self.head.k, len(words) // self.head.k, words.shape[1]))
+        return words, are_bits
+
+    def _inputs(self, samples: Tensor, ready_bits: bool) -> tuple[Tensor, list[Tensor]]:
+        """The input bits (num_inputs, num_words) of some samples, and `as_bits`' verdicts."""
         encoder = None if ready_bits else self.encoder
+        return rows_of(samples, self._num_inputs, as_bits if encoder is None else self._encoded)
+
+    def _encoded(self, samples: Tensor) -> tuple[Tensor, None]:
+        assert self.encoder is not None
+        for layer in self.front:
+            samples = layer(samples)
+        bits = self.encoder.bits(samples, torch.float32).flatten(1)
+        if bits.shape[1] != self._num_inputs:
+            raise ValueError(f"the encoder was fitted on another shape than {tuple(samples.shape[1:])}")
+        return bits, None
+
+    def _checked_blocks(self, x: Tensor, ready_bits: bool, size: int) -> Iterator[Tensor]:
+        """The samples, that many at a time, at least one block; ValueError where they have another shape."""
         shape = self._in_shape or ()
         if self.encoder is None and not self.front and tuple(x.shape[1:]) != shape:
             raise ValueError(f"the model takes (batch, {', '.join(map(str, shape))}), not {tuple(x.shape)}")
-        if encoder is None and x[:1].flatten(1).shape[1] != self._num_inputs:
+        if (ready_bits or self.encoder is None) and x.shape[1:].numel() != self._num_inputs:
             raise ValueError(f"the model takes {self._num_inputs} bits a sample, not {tuple(x.shape[1:])}")
-        widest = max([self._num_inputs, *(layer.num_rows for layer in self._lut_layers())])
-        block = WORD_BITS * min(128, max(1, _BLOCK_WORDS // widest))
-        for start in range(0, max(1, len(x)), block):
-            samples = x[start : start + block]
-            words = pack_bits(samples.flatten(1)) if encoder is None else self._encode(samples, encoder)
-            yield words.T.contiguous(), len(samples)
+        for start in range(0, max(1, len(x)), size):
+            yield x[start : start + size]
 
-    def _encode(self, samples: Tensor, encoder: Encoder) -> Tensor:
-        for layer in self.front:
-            samples = layer(samples)
+    @property
+    def _block_samples(self) -> int:
+        return WORD_BITS * min(128, max(1, _BLOCK_WORDS // self._widest))
 
-        def lane_bits(lane: int) -> Tensor:
-            bits = encoder.bits(samples[lane::WORD_BITS]).flatten(1)
-            if bits.shape[1] != self._num_inputs:
-                raise ValueError(f"the encoder was fitted on another shape than {tuple(samples.shape[1:])}")
-            return bits
+    @property
+    def _compiled_samples(self) -> int:
+        return WORD_BITS * min(64, max(8, _COMPILED_WORDS // self._widest // 8 * 8))
 
-        return pack_lanes(lane_bits, len(samples), samples.new_empty(0, self._num_inputs))
+    @property
+    def _widest(self) -> int:
+        return max([self._num_inputs, *(layer.num_rows for layer in self._lut_layers())])
 
     def _lut_layers(self) -> list[PackedLayer]:
         return [cast(PackedLayer, layer) for layer in self.layers]

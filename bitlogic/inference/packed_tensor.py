@@ -18,8 +18,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from bitlogic.inference.bitslice import apply_luts, count_ones, leaf_masks
-from bitlogic.inference.pack import WORD_BITS, pack_bits, unpack_bits
+from bitlogic.inference.bitslice import apply_luts, leaf_masks
+from bitlogic.inference.counting import count_ones
+from bitlogic.inference.pack import WORD_BITS, pack_rows, unpack_bits
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,9 @@ class PackBitsTensor:
     @staticmethod
     def pack(x: Tensor) -> "PackBitsTensor":
         """The bits (batch, ...) of any dtype as words; ValueError for a value that is neither 0 nor 1."""
-        return PackBitsTensor(pack_bits(x).movedim(0, -1).contiguous(), len(x))
+        if x.ndim == 0:
+            raise ValueError("PackBitsTensor.pack needs a batch axis, not a single number")
+        return PackBitsTensor(pack_rows(x).view(*x.shape[1:], -(-len(x) // WORD_BITS)), len(x))
 
     def unpack(self, dtype: torch.dtype = torch.float32) -> Tensor:
         """The bits (batch, ...) as 0 and 1 of that dtype."""

@@ -9,11 +9,11 @@ from bitlogic.errors import TargetError
 from bitlogic.export.netlist import FIRST_INPUT
 from bitlogic.export.samples import InputKind
 from bitlogic.export.targets.packed_layout import PackedLayout
+from bitlogic.inference.counting import count_ones
+from bitlogic.inference.pack import WORD_BITS, rows_of
 
-WORD_BITS = 64
 _SIGNAL_WORDS = 1 << 25  # words of signal values at a time: bounds the memory, 256 MB
 _BLOCK_WORDS = 1 << 15  # words of one step: its few temporaries stay in a second-level cache
-_ENCODER_VALUES = 1 << 22  # gathered input values at a time
 
 
 class PackedNet(nn.Module):
@@ -53,7 +53,7 @@ class PackedNet(nn.Module):
         scores = torch.zeros(len(x), self.layout.num_classes, dtype=torch.int64, device=x.device)
         for start in range(0, len(x), block):
             part = x[start : start + block]
-            sums = _count_ones(self._signals(part), self.outputs)[: len(part)]
+            sums = count_ones(self._signals(part)[self.outputs])[: len(part)]
             scores[start : start + block] = self._combine(sums)
         return scores, _first_largest(scores)
 
@@ -99,29 +99,15 @@ class PackedNet(nn.Module):
         return sums if self.weights is None else (sums.double() @ self.weights).to(torch.int64)
 
     def _fill_inputs(self, words: Tensor, x: Tensor) -> None:
-        columns = x.T.contiguous()
-        step = max(1, _ENCODER_VALUES // len(x))
-        for start in range(0, self.layout.num_inputs, step):
-            stop = min(start + step, self.layout.num_inputs)
-            if self.features is None:
-                bits = columns[start:stop] != 0
-            else:
-                thresholds = self.thresholds if x.dtype == torch.float32 else self.integer_thresholds
-                assert thresholds is not None  # _checked lets integers in only where there are integer thresholds
-                bits = columns[self.features[start:stop]] > thresholds[start:stop, None]
-            words[FIRST_INPUT + start : FIRST_INPUT + stop] = _pack(bits)
+        rows, _ = rows_of(x, self.layout.num_inputs, self._bits)
+        words[FIRST_INPUT : FIRST_INPUT + len(rows)] = rows
 
-
-def _pack(bits: Tensor) -> Tensor:
-    """int64 ``(rows, num_words)`` of bool ``(rows, n)``: bit ``b`` of word ``w`` is sample ``64 * w + b``."""
-    rows, num = bits.shape
-    padded = torch.zeros(rows, -(-num // WORD_BITS) * WORD_BITS, dtype=torch.uint8, device=bits.device)
-    padded[:, :num] = bits
-    octets = padded.view(rows, -1, 8)
-    packed = octets[:, :, 0].clone()
-    for bit in range(1, 8):
-        packed |= octets[:, :, bit] << bit
-    return packed.view(torch.int64)  # torch runs on little-endian machines only
+    def _bits(self, x: Tensor) -> tuple[Tensor, None]:
+        if self.features is None:
+            return x != 0, None
+        thresholds = self.thresholds if x.dtype == torch.float32 else self.integer_thresholds
+        assert thresholds is not None  # _checked lets integers in only where there are integer thresholds
+        return x[:, self.features] > thresholds, None
 
 
 def _look_up(tables: Tensor, pins: Tensor, entries: range) -> Tensor:
@@ -140,34 +126,6 @@ def _look_up(tables: Tensor, pins: Tensor, entries: range) -> Tensor:
     high &= pins[half.bit_length() - 1]
     high ^= low
     return high
-
-
-def _count_ones(words: Tensor, groups: Tensor) -> Tensor:
-    """int64 ``(64 * num_words, num_groups)``: how many signals of each group are 1, for each sample.
-
-    Carry-save adders make three rows of one weight into a row of that weight and one of the next, until each weight has
-    one row left: a digit of the count.
-    """
-    shifts = torch.arange(WORD_BITS, device=words.device)
-    counts = torch.zeros(len(groups), words.shape[1], WORD_BITS, dtype=torch.int64, device=words.device)
-    rows = words[groups]
-    weight = 0
-    while rows.shape[1]:
-        carries = [rows[:, :0]]
-        while rows.shape[1] > 1:
-            third = rows.shape[1] // 3
-            if third == 0:  # two rows: a half adder
-                carries.append(rows[:, :1] & rows[:, 1:])
-                rows = rows[:, :1] ^ rows[:, 1:]
-                break
-            a, b, c = rows[:, :third], rows[:, third : 2 * third], rows[:, 2 * third : 3 * third]
-            either = a ^ b
-            carries.append((a & b) | (either & c))
-            rows = torch.cat([either ^ c, rows[:, 3 * third :]], dim=1)
-        counts += (rows[:, 0, :, None] >> shifts & 1) << weight
-        rows = torch.cat(carries, dim=1)
-        weight += 1
-    return counts.flatten(1).T
 
 
 def _first_largest(scores: Tensor) -> Tensor:
