@@ -1,18 +1,26 @@
 """What a model, a netlist or an export folder holds, as a JSON-able description and as text."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from bitlogic.export.artifacts import Artifacts
+from bitlogic.export.mapping.counts import Counts, TableCosts
+from bitlogic.export.mapping.operations import to_operations
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.passes import optimize
 from bitlogic.export.table import table
 
 
 def describe_netlist(netlist: Netlist) -> dict[str, Any]:
-    """Sizes before and after the passes, level by level, with the encoder and the head."""
+    """Sizes before and after the passes, level by level, with the encoder and the head.
+
+    ``passes`` holds a row for the netlist as it is, one for each pass that changes it, and one for each size of
+    operations that the LUTs are mapped to, 3 and 2 inputs: only there the operations are counted as they are shared.
+    """
     encoder = netlist.encoder
+    rows, after = _rows_of_passes(netlist)
     return {
         "digest": netlist.digest(),
         "inputs": netlist.num_inputs,
@@ -27,8 +35,9 @@ def describe_netlist(netlist: Netlist) -> dict[str, Any]:
             ),
         },
         "head": _head(netlist),
+        "passes": rows,
         "before_passes": _sizes(netlist),
-        "after_passes": _sizes(optimize(netlist)),
+        "after_passes": _sizes(after),
     }
 
 
@@ -64,6 +73,23 @@ def _head(netlist: Netlist) -> dict[str, Any]:
             for group, row in enumerate(head.weights.tolist())
         ]
     return described
+
+
+def _rows_of_passes(netlist: Netlist) -> tuple[list[dict[str, Any]], Netlist]:
+    """A row for each change on the way to the optimised netlist and to its operations, and the optimised netlist."""
+    costs = TableCosts()
+    rows = [{"pass": "as given", **asdict(costs.counts(netlist))}]
+
+    def note(name: str, before: Netlist, after: Netlist) -> None:
+        if after.digest() != before.digest():
+            rows.append({"pass": name, **asdict(costs.counts(after))})
+
+    optimized = optimize(netlist, on_pass=note)
+    for size, others in ((3, {"binary_operations": None}), (2, {"ternary_operations": None})):
+        mapped = to_operations(optimized, size)
+        counted = Counts(mapped.num_luts, mapped.num_luts, mapped.num_luts, mapped.depth)
+        rows.append({"pass": f"operations of {size} inputs", **asdict(counted), **others})
+    return rows, optimized
 
 
 def _sizes(netlist: Netlist) -> dict[str, Any]:

@@ -205,7 +205,7 @@ def test_every_name_has_a_mapping_and_another_is_refused() -> None:
     assert set(MAPPINGS) == set(LutMapping)
     assert apply_mapping(CHAIN, LutMapping.NONE) is CHAIN
     for target in ("verilog", "amaranth", "blif"):
-        with pytest.raises(OptionError, match="none, lut4, lut6, abc4, abc6"):
+        with pytest.raises(OptionError, match="none, lut2, lut3, lut4, lut6, abc4, abc6"):
             options_from(target, {"map": "lut5"})
 
 
