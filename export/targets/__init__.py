@@ -7,7 +7,7 @@ from typing import Any
 from bitlogic.export.artifacts import Artifacts
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.samples import Result, Samples
-from bitlogic.export.targets import aiger, amaranth, blif, c, packed, verilog, vhdl
+from bitlogic.export.targets import aiger, amaranth, blif, c, engine, packed, verilog, vhdl
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ TARGETS: dict[str, Target] = {
     "vhdl": Target(vhdl.emit, vhdl.run, vhdl.VhdlOptions),
     "amaranth": Target(amaranth.emit, amaranth.run, amaranth.AmaranthOptions),
     "c": Target(c.emit, c.run, c.COptions),
+    "engine": Target(engine.emit, engine.run, engine.EngineOptions),
     "packed": Target(packed.emit, packed.run, packed.PackedOptions),
     "blif": Target(blif.emit, blif.run, blif.BlifOptions),
     "aiger": Target(aiger.emit, aiger.run, aiger.AigerOptions),

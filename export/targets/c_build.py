@@ -1,6 +1,7 @@
 """Building C artifacts into a shared library with the machine's compiler."""
 
 import os
+import platform
 import shlex
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -25,10 +26,13 @@ def build(artifacts: Artifacts, driver: bytes, folder: Path) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    sources = sorted(name for name in artifacts.files if name.endswith(".c"))
+    sources = sorted(name for name in artifacts.files if name.startswith("src/") and name.endswith(".c"))
+
+    # Wide words are for the machine's own registers; without them a compiler makes do with several narrow ones.
+    native = ["-march=native"] if artifacts.manifest["options"].get("width", 64) > 64 and _is_x86() else []
 
     def compile_one(source: str) -> str:
-        flags = [*WARNINGS, "-O1", "-fPIC", "-Iinclude", "-c", source, "-o", f"{source}.o"]
+        flags = [*WARNINGS, *native, "-O1", "-fPIC", "-Iinclude", "-c", source, "-o", f"{source}.o"]
         _call([*compiler, *flags], folder)
         return f"{source}.o"
 
@@ -38,6 +42,10 @@ def build(artifacts: Artifacts, driver: bytes, folder: Path) -> Path:
     (folder / "objects.txt").write_text("\n".join(objects))
     _call([*compiler, "-shared", "-o", "library.so", "@objects.txt"], folder)
     return folder / "library.so"
+
+
+def _is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64", "i686")
 
 
 def _compiler() -> list[str]:

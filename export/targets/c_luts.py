@@ -3,11 +3,10 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
-import numpy as np
-
-from bitlogic.export.expressions import lut_expressions
-from bitlogic.export.netlist import FIRST_INPUT, Netlist
+from bitlogic.export.expressions import expression
+from bitlogic.export.netlist import Netlist
 from bitlogic.export.samples import InputKind
 from bitlogic.export.targets.c_layout import Chunk, Layout
 
@@ -16,9 +15,10 @@ _INPUT = re.compile(r"\bi(\d+)")
 
 @dataclass(frozen=True)
 class Statement:
-    """``v[cell] = expression``, behind the declarations of the input bits that are new in this function."""
+    """``v[cell] = expression``, or the definition of a name; behind those of the input bits that are new here."""
 
     inputs: tuple[tuple[int, str], ...]  # (bit, arguments of the IN macro)
+    name: str | None  # None: into the cell
     cell: int
     expression: str
 
@@ -37,33 +37,51 @@ class Function:
 def functions(netlist: Netlist, layout: Layout, kind: InputKind, prefix: str) -> Iterator[Function]:
     """The chunks of the layout as statements; with ``kind`` X an input bit also names its feature and threshold.
 
-    In an expression ``i5`` is input bit 5 and ``v[5]`` a cell. Where a word holds one sample only its bit 0 counts.
+    In an expression ``i5`` is input bit 5, ``v[5]`` a cell and ``t5`` LUT 5 where only the same function reads it. LUTs
+    of three pins may be calls of the macro T3. Where a word holds one sample only its bit 0 counts.
     """
-    cells: list[int] = layout.cell_of.tolist()
-    zero, one = f"({prefix}_word)0", f"~({prefix}_word)0"
-    computed = np.unique(np.concatenate([chunk.nets for chunk in layout.chunks]))
-    luts = computed[computed >= netlist.first_lut] - netlist.first_lut
-    names = {0: zero, 1: one}
-    names.update((net, f"i{net - FIRST_INPUT}") for net in range(FIRST_INPUT, netlist.first_lut))
-    names.update((net, f"v[{cell}]") for net, cell in enumerate(cells) if cell >= 0)
-    texts = lut_expressions(netlist, luts, names.__getitem__, (f"({zero})", f"({one})"))
-    expressions = dict(zip((luts + netlist.first_lut).tolist(), texts, strict=True))
-    arguments = _arguments(netlist, kind)
+    upper = prefix.upper()
+    constants = {"zero": f"{upper}_ZERO", "one": f"{upper}_ONES", "T3": f"{upper}_T3"}
+    names = [constants["zero"], constants["one"]]
+    names += [f"i{bit}" for bit in range(netlist.num_inputs)]
+    cells = layout.cell_of.tolist()
+    names += [f"t{lut}" if cell < 0 else f"v[{cell}]" for lut, cell in enumerate(cells[netlist.first_lut :])]
+    rank, arguments = netlist.rank, _arguments(netlist, kind)
     for number, chunk in enumerate(layout.chunks):
-        # An output that is an input bit, a constant or stored already has a name; the others are computed here.
-        chosen = [expressions, names] if chunk.class_id is None else [names, expressions]
-        yield _function(number, chunk, [chosen[0].get(net) or chosen[1][net] for net in chunk.nets.tolist()], arguments)
+        luts = chunk.nets[chunk.nets >= netlist.first_lut] - netlist.first_lut
+        tables = dict(zip(luts.tolist(), netlist.tables[luts].tolist(), strict=True))
+        pins = dict(zip(luts.tolist(), netlist.pins[luts].tolist(), strict=True))
+        texts = []
+        for net in chunk.nets.tolist():
+            lut = net - netlist.first_lut
+            # An output that is an input bit, a constant or in a cell has a name; the others are computed here.
+            if lut < 0 or (chunk.class_id is not None and cells[net] >= 0):
+                texts.append(names[net])
+            else:
+                texts.append(_pattern(tables[lut], rank).format(*[names[pin] for pin in pins[lut]], **constants))
+        yield _function(number, chunk, netlist.first_lut, texts, arguments)
 
 
-def _function(number: int, chunk: Chunk, texts: list[str], arguments: list[str]) -> Function:
+@cache
+def _pattern(table: int, num_pins: int) -> str:
+    """The C of one LUT; ``{0}`` is the pin that is bit 0 of the address."""
+    text = expression(table, num_pins)
+    inverted = text.startswith("~(")
+    if num_pins < 3 or (not inverted and sum(map(text.count, "&|^")) < 2):
+        return text
+    # The macro is indexed as the instruction is, with its first operand as the highest bit.
+    return f"{{T3}}({table:#04x}, {{2}}, {{1}}, {{0}})"
+
+
+def _function(number: int, chunk: Chunk, first_lut: int, texts: list[str], arguments: list[str]) -> Function:
     statements = []
     seen: set[str] = set()
-    cells: list[int] = chunk.cells.tolist()
-    for cell, text in zip(cells, texts, strict=True):
+    for net, cell, text in zip(chunk.nets.tolist(), chunk.cells.tolist(), texts, strict=True):
         new = [bit for bit in dict.fromkeys(_INPUT.findall(text)) if bit not in seen]
         seen.update(new)
-        statements.append(Statement(tuple((int(bit), arguments[int(bit)]) for bit in new), cell, text))
-    return Function(number, tuple(statements), chunk.class_id, cells[0], len(cells))
+        inputs = tuple((int(bit), arguments[int(bit)]) for bit in new)
+        statements.append(Statement(inputs, f"t{net - first_lut}" if cell < 0 else None, cell, text))
+    return Function(number, tuple(statements), chunk.class_id, chunk.first_cell, chunk.count)
 
 
 def _arguments(netlist: Netlist, kind: InputKind) -> list[str]:

@@ -24,7 +24,8 @@ def run(artifacts: Artifacts, samples: Samples) -> Result:
 
     Samples of kind X go through ``P_scores``, ``P_predict`` and ``P_encode`` (float32: through their ``_float`` forms).
     The encoded bits, and samples of kind BITS, go through ``P_scores_bits``, ``P_predict_bits`` and in batches of 64
-    through ``P_scores_bits64``. TargetError where two of them disagree, naming sample, output and both values.
+    through ``P_scores_bits64``, and all through the batch entry points that take them. TargetError where two of them
+    disagree, naming sample, output and both values.
     """
     manifest = artifacts.manifest
     prefix, num_classes = manifest["options"]["prefix"], manifest["output"]["num_classes"]
@@ -39,14 +40,16 @@ def run(artifacts: Artifacts, samples: Samples) -> Result:
                 result, bits = _drive_x(library, prefix, suffix, values, num_classes, words)
                 results[f"{prefix}_scores{suffix}"] = result
             else:
-                bits = _packed(values, words)
+                bits = packed_bits(values, words)
             count = len(samples)
             scores, classes, scores64 = _scores(count, num_classes), _scores(count), _scores(count, num_classes)
             _call(library, f"{prefix}_drive_bits", count, bits, scores, classes, scores64)
+            batches = _run_batches(library, manifest, values, suffix, bits)
         finally:
             _ctypes.dlclose(library._handle)
     results[f"{prefix}_scores_bits"] = Result(scores.astype(np.int64), classes.astype(np.int64))
     results[f"{prefix}_scores_bits64"] = Result(scores64.astype(np.int64), classes.astype(np.int64))
+    results.update(batches)
     return _agreed(results)
 
 
@@ -58,7 +61,8 @@ def _driver(manifest: Mapping[str, Any]) -> bytes:
         if manifest["input"]["encoder"]["input_bits"] > 0:
             values.append(("", f"{manifest['input']['encoder']['dtype']}_t"))
     prefix = manifest["options"]["prefix"]
-    return render("c_driver.c.j2", prefix=prefix, upper=prefix.upper(), values=values)
+    batch = manifest["options"].get("style", "unrolled") == "unrolled"
+    return render("c_driver.c.j2", prefix=prefix, upper=prefix.upper(), values=values, batch=batch)
 
 
 def _checked(manifest: Mapping[str, Any], samples: Samples) -> tuple[Array, str]:
@@ -92,11 +96,48 @@ def _drive_x(
     return Result(scores.astype(np.int64), classes.astype(np.int64)), bits
 
 
+def _run_batches(
+    library: ctypes.CDLL, manifest: Mapping[str, Any], values: Array, suffix: str, bits: Array
+) -> dict[str, Result]:
+    """The results of the batch entry points that take the samples, by name; none in the style of tables."""
+    options, num_bits = manifest["options"], manifest["input"]["num_bits"]
+    if options.get("style", "unrolled") != "unrolled":
+        return {}
+    prefix, count = options["prefix"], len(bits)
+    lanes = (bits[:, np.arange(num_bits) // 64] >> np.arange(num_bits, dtype=np.uint64) % np.uint64(64)).astype(
+        np.uint8
+    ) & 1
+    padded = np.zeros((-(-count // 64) * 64, num_bits), dtype=np.uint8)
+    padded[:count] = lanes
+    planes = np.packbits(padded.reshape(-1, 8, 8, num_bits)[:, :, ::-1], axis=2).reshape(-1, 8, num_bits)
+    words = np.ascontiguousarray(planes.transpose(0, 2, 1)).view("<u8").astype(np.uint64)
+    given = {"_bits": bits, "_bools": np.ascontiguousarray(lanes), "_planes": words}
+    if suffix != "_bits":
+        given[suffix] = values
+    size = ctypes.c_int64.in_dll(library, f"{prefix}_drive_work_bytes").value
+    work = np.full(size + 1, 0xA5, dtype=np.uint8)
+    results = {}
+    for name, array in given.items():
+        function = library[f"{prefix}_batch{name}"]
+        strides = (1, num_bits) if name == "_planes" else ()
+        function.argtypes = [ctypes.c_void_p, *[ctypes.c_int64] * (len(strides) + 1), *[ctypes.c_void_p] * 3]
+        function.restype = None
+        both = [(_scores(count, manifest["output"]["num_classes"]), _scores(count)) for _ in range(2)]
+        pointers = [[array.ctypes.data for array in pair] for pair in both]
+        place = work.ctypes.data + 1  # any alignment will do
+        function(array.ctypes.data, *strides, count, *pointers[0], place)
+        function(array.ctypes.data, *strides, count, pointers[1][0], None, place)
+        function(array.ctypes.data, *strides, count, None, pointers[1][1], place)
+        for label, (scores, classes) in zip(("", ", one output at a time"), both, strict=True):
+            results[f"{prefix}_batch{name}{label}"] = Result(scores.astype(np.int64), classes.astype(np.int64))
+    return results
+
+
 def _scores(*shape: int) -> Array:
     return np.full(shape, np.iinfo(np.int32).min, dtype=np.int32)  # what nobody wrote is no likely score
 
 
-def _packed(bits: Array, words: int) -> Array:
+def packed_bits(bits: Array, words: int) -> Array:
     """uint64 ``(n, words)``: bit j of a sample is bit ``j % 64`` of word ``j // 64``."""
     padded = np.zeros((len(bits), 64 * words), dtype=np.uint8)
     padded[:, : bits.shape[1]] = bits
