@@ -1,5 +1,5 @@
 # demo: the main job, from training to every target, verified.   test: all tests.   lint: ruff and mypy.
-# bench, bench-hardware: the results tables of README on the original MNIST files (BITLOGIC_MNIST=folder).
+# bench, bench-cpu, bench-hardware: the results tables of README on the original MNIST files (BITLOGIC_MNIST=folder).
 # Each sets up .venv by itself; nothing needs root.
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ EXTRAS := sim,amaranth,formal,synth,boards,lint,data,report,sweep,dev
 # Training starts many short parallel loops; threads that spin between them stall on a busy machine.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: demo test lint bench bench-hardware clean
+.PHONY: demo test lint bench bench-cpu bench-hardware clean
 
 demo: $(READY)
 	$(BIN)/bitlogic doctor
@@ -28,6 +28,10 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python examples/results.py --root "$(BITLOGIC_MNIST)" --folder build/results --readme README.md
+
+# DIFFLOGIC: a checkout of https://github.com/Felix-Petersen/difflogic, which is then measured too.
+bench-cpu: $(READY)
+	$(BIN)/python examples/cpu_results.py --root "$(BITLOGIC_MNIST)" --folder build/cpu $(if $(DIFFLOGIC),--difflogic $(DIFFLOGIC)) --readme README.md
 
 bench-hardware: $(READY)
 	$(BIN)/python examples/hardware_results.py --root "$(BITLOGIC_MNIST)" --folder build/hardware --readme README.md

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from bitlogic.encoders import Thermometer as Thermometer
     from bitlogic.encoders import UniformFixedPoint as UniformFixedPoint
     from bitlogic.errors import BitlogicError as BitlogicError
+    from bitlogic.export.compiled import CompiledLogicNet as CompiledLogicNet
+    from bitlogic.export.engine import Engine as Engine
     from bitlogic.heads import GroupedDSP as GroupedDSP
     from bitlogic.heads import GroupSum as GroupSum
     from bitlogic.inference import PackBitsTensor as PackBitsTensor
@@ -40,14 +42,16 @@ if TYPE_CHECKING:
     from bitlogic.layers import ResidualLogicBlock as ResidualLogicBlock
     from bitlogic.models import FeedForward as FeedForward
     from bitlogic.models import list_models as list_models
-    from bitlogic.training import train as train
+    from bitlogic.training.train import train as train
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Binary": "bitlogic.encoders",
     "BitlogicError": "bitlogic.errors",
+    "CompiledLogicNet": "bitlogic.export.compiled",
     "DistributiveThermometer": "bitlogic.encoders",
+    "Engine": "bitlogic.export.engine",
     "FeedForward": "bitlogic.models",
     "FixedBinarization": "bitlogic.encoders",
     "GaussianThermometer": "bitlogic.encoders",
@@ -77,7 +81,7 @@ _HOME = {
     "load": "bitlogic.checkpoint",
     "pack_bits": "bitlogic.inference",
     "save": "bitlogic.checkpoint",
-    "train": "bitlogic.training",
+    "train": "bitlogic.training.train",
     "unpack_bits": "bitlogic.inference",
 }
 

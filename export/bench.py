@@ -6,6 +6,9 @@ is null and `reason` says why. A ratio says how many times better the row is tha
 
 import json
 import math
+import os
+import statistics
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +17,9 @@ from typing import Any
 from bitlogic.export.table import table
 
 # Metrics of which more is better; of all others less is.
-_MORE_IS_BETTER = frozenset({"throughput", "fmax"})
+_MORE_IS_BETTER = frozenset(
+    {"throughput", "fmax", "bool to counts", "uint8 to class", "planes to counts", "large batch"}
+)
 
 
 @dataclass(frozen=True)
@@ -56,14 +61,21 @@ class Target:
 
     must: float
     aim: float | None = None
-    peer: str | None = None  # None: the value itself is at most `must`
+    peer: str | None = None  # None: the value itself is at most `must`, of a metric of which more is better at least
 
     def met_by(self, row: Row) -> bool | None:
         """Whether the row reaches `must`; None where it has no such figure."""
-        if self.peer is None:
-            return None if row.value is None else row.value <= self.must
-        ratio = row.ratios.get(self.peer)
-        return None if ratio is None else ratio >= self.must
+        return self._met(row, self.must)
+
+    def reached_by(self, row: Row) -> bool | None:
+        """Whether the row reaches `aim`; None where it has no such figure or there is no aim."""
+        return None if self.aim is None else self._met(row, self.aim)
+
+    def _met(self, row: Row, wanted: float) -> bool | None:
+        reached = row.value if self.peer is None else row.ratios.get(self.peer)
+        if reached is None:
+            return None
+        return reached >= wanted if self.peer is not None or row.metric in _MORE_IS_BETTER else reached <= wanted
 
 
 Targets = Mapping[tuple[str, str, str], Target]  # (workload, contender, metric)
@@ -85,26 +97,41 @@ def with_ratios(rows: Iterable[Row], peers: Sequence[str]) -> list[Row]:
 
 
 def rows_table(rows: Sequence[Row], peers: Sequence[str], targets: Targets) -> str:
-    """The rows for the screen, with the targets of those that have one and whether they are met."""
+    """The rows for the screen; where there are targets, with those of the rows that have one and whether it is met."""
     header = ["workload", "contender", "metric", "value", "spread", "unit"]
-    header += [f"x {peer}" for peer in peers] + ["must", "aim", "met"]
-    cells = []
+    header += [f"x {peer}" for peer in peers] + (["must", "aim", "met"] if targets else [])
+    cells: list[list[object]] = []
     for row in rows:
         target = targets.get((row.workload, row.contender, row.metric))
         met = None if target is None else target.met_by(row)
         cells.append(
             [
                 *(row.workload, row.contender, row.metric),
-                *(_figure(row.value), _figure(row.spread), row.unit),
-                *(_figure(row.ratios.get(peer)) for peer in peers),
-                *((None, None) if target is None else (_limit(target, target.must), _limit(target, target.aim))),
-                None if met is None else ("yes" if met else "no"),
+                *(figure(row.value), figure(row.spread), row.unit),
+                *(figure(row.ratios.get(peer)) for peer in peers),
             ]
         )
+        if targets:
+            musts = (None, None) if target is None else (limit(target, target.must), limit(target, target.aim))
+            cells[-1] += [*musts, None if met is None else ("yes" if met else "no")]
     reasons = dict.fromkeys(
         f"{row.workload}, {row.contender}, {row.metric}: {row.reason}" for row in rows if row.reason
     )
     return "\n".join([table(header, cells), *reasons])
+
+
+def spread_of(values: Sequence[float]) -> float | None:
+    """The distance between the quartiles; None for a single value."""
+    if len(values) < 2:
+        return None
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return high - low
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of those that it started and that have ended."""
+    used = os.times()
+    return time.process_time() + used.children_user + used.children_system
 
 
 def write_rows(rows: Iterable[Row], path: Path) -> None:
@@ -117,7 +144,7 @@ def write_rows(rows: Iterable[Row], path: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _figure(value: float | None) -> float | int | None:
+def figure(value: float | None) -> float | int | None:
     """Three digits, as a number so that the column stands right."""
     if value is None:
         return None
@@ -125,7 +152,8 @@ def _figure(value: float | None) -> float | int | None:
     return int(rounded) if rounded >= 100 or rounded == int(rounded) else rounded
 
 
-def _limit(target: Target, value: float | None) -> str | None:
+def limit(target: Target, value: float | None) -> str | None:
+    """A target's must or aim for the screen, a ratio with an x."""
     if value is None:
         return None
     return f"{value:g}x" if target.peer is not None else f"{value:g}"

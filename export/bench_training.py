@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from bitlogic.export.bench import Row
+from bitlogic.export.bench import Row, spread_of
 from bitlogic.export.bench_processes import Job, compile_time, peak_memory, start_up
 from bitlogic.export.bench_workloads import (
     OURS,
@@ -157,7 +157,7 @@ def _time_rows(workload: Workload, plan: Plan, say: Callable[[str], None]) -> li
     contenders = [contender for contender in contenders if contender.name not in wrong]
     say(f"{workload.name}: {plan.steps} steps each of {', '.join(contender.name for contender in contenders)}")
     rows = [
-        Row(workload.name, name, "step time", "ms", statistics.median(values), _spread(values))
+        Row(workload.name, name, "step time", "ms", statistics.median(values), spread_of(values))
         for name, values in time_steps(contenders, x, labels, plan).items()
     ]
     rows += [Row(workload.name, name, "step time", "ms", None, reason=why) for name, why in missing.items()]
@@ -200,11 +200,3 @@ def _gradient(parameter: nn.Parameter | Tensor) -> Tensor:
     if parameter.grad is None:
         raise RuntimeError("a weight got no gradient")
     return parameter.grad
-
-
-def _spread(values: list[float]) -> float | None:
-    """The distance between the quartiles."""
-    if len(values) < 2:
-        return None
-    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    return high - low

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -71,6 +72,78 @@ def training(
 
 
 @bench.command()
+@click.option("--workload", "names", multiple=True, help="W1, W2, M, W3, 1M, with commas; default: all.")
+@click.option("--model", "models", multiple=True, help="NAME=model.pt: a trained network too, several times.")
+@click.option("--contender", "contenders", multiple=True, help="Only these, with commas.")
+@click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Also write the rows here.")
+@click.option("--plot", "plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw them (extra report).")
+@click.option("--rounds", default=9, show_default=True, type=click.IntRange(min=1), help="Timings of each.")
+@click.option("--batch", default=8192, show_default=True, type=click.IntRange(min=64), help="A multiple of 64.")
+@click.option("--limit", default=300.0, show_default=True, help="Seconds for each compiler and each process.")
+@click.option("--difflogic", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Its sources.")
+@click.option("--files/--no-files", "with_files", default=True, help="Also from a model's file to the first result.")
+@click.option("--scale", default=1, type=click.IntRange(min=1), hidden=True, help="Divide every width.")
+def cpu(
+    names: tuple[str, ...],
+    models: tuple[str, ...],
+    contenders: tuple[str, ...],
+    path: Path | None,
+    plot: Path | None,
+    rounds: int,
+    batch: int,
+    limit: float,
+    difflogic: Path | None,
+    scale: int,
+    *,
+    with_files: bool,
+) -> int:
+    """Time every way to run a network on a CPU, and the peers that are here.
+
+    Throughput from bits to counts, from bytes to classes and from packed bits to counts: all contenders take turns in
+    one process on one thread, in its CPU time; a large batch on one and two threads in wall time. Every result is
+    compared with the reference first: where one is wrong the exit code is 1. A peer that is not installed, or whose
+    compiler reaches its limit, has a row that says so.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from bitlogic.export.bench import rows_table, with_ratios, write_rows
+    from bitlogic.export.bench_cpu import REFUSED, CpuPlan, bench_cpu
+    from bitlogic.export.bench_cpu import contenders as known
+    from bitlogic.export.bench_cpu_large import LARGE_NET, NUM_LUTS
+    from bitlogic.export.bench_cpu_nets import NAMES, random_workload, trained_workload
+    from bitlogic.export.bench_cpu_plot import plot_rows
+    from bitlogic.export.bench_cpu_targets import PEERS, targets_table
+
+    chosen = _chosen("workload", names, [*NAMES, LARGE_NET]) if names or not models else []
+    if batch % 64:
+        raise OptionError(f"--batch {batch}: a multiple of 64")
+    _check_folder(path)
+    _check_folder(plot, "--plot")
+    plan = CpuPlan(
+        contenders=None,
+        rounds=rounds,
+        batch=batch,
+        limit_seconds=limit,
+        difflogic=difflogic,
+        with_files=with_files,
+        large_luts=NUM_LUTS // scale if LARGE_NET in chosen else 0,
+    )
+    if contenders:
+        plan = replace(plan, contenders=_chosen("contender", contenders, known(plan)))
+    trained = [trained_workload(text) for text in models]
+    workloads = [random_workload(name, scale) for name in chosen if name != LARGE_NET] + trained
+    rows = with_ratios(bench_cpu(workloads, plan, lambda line: click.echo(line, err=True)), PEERS)
+    click.echo(rows_table(rows, PEERS, {}))
+    targets = targets_table(rows, [workload.name for workload in trained]) if scale == 1 else ""
+    if targets:
+        click.echo(f"\n{targets}")
+    if path is not None:
+        write_rows(rows, path)
+    if plot is not None:
+        plot_rows(rows, plot)
+    return 1 if any(row.reason is not None and row.reason.startswith(REFUSED) for row in rows) else 0
+
+
+@bench.command()
 @click.option("--workload", "names", multiple=True, help="1k, W2, W1, 8k, M, W3, with commas; default: all.")
 @click.option("--model", "models", multiple=True, help="NAME=model.pt: a trained network too, several times.")
 @click.option("--step", "steps", multiple=True, help="lint, icarus, verilator, yosys or proof; default: all.")
@@ -116,6 +189,6 @@ def _chosen(option: str, given: Sequence[str], allowed: Iterable[str]) -> list[s
     return list(dict.fromkeys(names))
 
 
-def _check_folder(path: Path | None) -> None:
+def _check_folder(path: Path | None, option: str = "--json") -> None:
     if path is not None and not path.resolve().parent.is_dir():
-        raise OptionError(f"--json {path}: there is no folder {path.resolve().parent}")
+        raise OptionError(f"{option} {path}: there is no folder {path.resolve().parent}")

@@ -87,6 +87,40 @@ def test_large_netlist_prints_every_step(tmp_path: Path) -> None:
     assert steps[:3] == ["build", "extract", "optimize"] and "emit verilog" in steps
 
 
+@pytest.mark.cc
+def test_throughput_has_a_row_for_each_batch(tmp_path: Path) -> None:
+    done = run("throughput.py", tmp_path, *"--scale 40 --batches 1 70 600 --rounds 1".split())
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["1", "70", "600"]
+    assert rows[2][1] == "-"  # eager mode ends at 512
+    assert all(int(row[3]) > 0 for row in rows)
+
+
+def test_cpu_results_puts_the_rows_and_the_targets_into_a_readme(tmp_path: Path) -> None:
+    def row(contender: str, value: float | None, **more: Any) -> dict[str, Any]:
+        named = {"workload": "W1", "contender": contender, "metric": "bool to counts", "unit": "M samples/s"}
+        return {**named, "value": value, "spread": None, "ratios": {}, **more}
+
+    (tmp_path / "out").mkdir()
+    fast = row("engine", 6.0, ratios={"torchlogix": 20.0, "difflogic": None})
+    rows = [fast, row("torchlogix", 0.3), row("difflogic", None, reason="gone")]
+    (tmp_path / "out" / "W1.json").write_text(json.dumps(rows))
+    marks = "<!-- cpu -->\nold\n<!-- /cpu -->\n<!-- cpu-targets -->\nold\n<!-- /cpu-targets -->\n"
+    (tmp_path / "README.md").write_text(marks)
+    done = run("cpu_results.py", tmp_path, *"--folder out --workloads W1 --readme README.md".split())
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "README.md").read_text()
+    assert "| engine | 6 |\n| torchlogix | 0.3 |\n| difflogic | gone |\n" in text and "old" not in text
+    assert "| engine | bool to counts | torchlogix | 20 | 15x, met | 40x, missed |" in text
+    assert "| engine | bool to counts | difflogic | - | 5x, not measured | 12x, not measured |" in text
+    fast["ratios"]["torchlogix"] = 14.0
+    (tmp_path / "out" / "W1.json").write_text(json.dumps(rows))
+    done = run("cpu_results.py", tmp_path, *"--folder out --workloads W1".split())
+    assert done.returncode == 1
+    assert done.stderr == "cpu_results: missed: W1, engine, bool to counts, against torchlogix\n"
+
+
 @pytest.mark.interop
 @pytest.mark.data
 @pytest.mark.cc

@@ -16,7 +16,12 @@ from bitlogic.export.samples import InputKind, Samples
 from bitlogic.export.targets import TARGETS
 from tests.nets import DEGENERATE, random_netlist, samples_for, with_weights
 
-TOOL_OF = {"verilog": pytest.mark.sim, "vhdl": pytest.mark.ghdl, "c": pytest.mark.cc}
+TOOL_OF = {
+    "verilog": pytest.mark.sim,
+    "vhdl": pytest.mark.ghdl,
+    "c": pytest.mark.cc,
+    "engine": pytest.mark.cc,
+}
 EVERY_TARGET = [pytest.param(name, marks=TOOL_OF.get(name, ())) for name in TARGETS]
 
 
@@ -131,7 +136,9 @@ def test_hardware_refuses_an_encoder_without_a_grid_by_name(target: str) -> None
         emit(target, floats, InputKind.X)
 
 
-@pytest.mark.parametrize("target", [pytest.param("c", marks=pytest.mark.cc), "packed"])
+@pytest.mark.parametrize(
+    "target", [pytest.param("c", marks=pytest.mark.cc), pytest.param("engine", marks=pytest.mark.cc), "packed"]
+)
 def test_software_takes_floats_where_there_is_no_grid(target: str) -> None:
     netlist = random_netlist(0)
     assert netlist.encoder is not None

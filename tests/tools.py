@@ -5,6 +5,7 @@ A missing tool skips by name; BITLOGIC_REQUIRE_TOOLS=cc,sim,… makes it a failu
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable
 
 import pytest
@@ -30,9 +31,17 @@ def _synthesis() -> bool:
     return True
 
 
+EDGE_TOOLS = (
+    *("arm-none-eabi-gcc", "qemu-system-arm", "riscv64-unknown-elf-gcc", "qemu-riscv32"),
+    *("aarch64-linux-gnu-gcc", "qemu-aarch64", "riscv64-linux-gnu-gcc", "qemu-riscv64"),
+)
+
+
 # Marker: (what is missing, whether it is here).
 TOOLS: dict[str, tuple[str, Callable[[], bool]]] = {
     "cc": ("a C compiler", lambda: c_compiler() is not None),
+    "edge": (f"all of {', '.join(EDGE_TOOLS)}", lambda: all(map(shutil.which, EDGE_TOOLS))),
+    "cmake": ("CMake", lambda: shutil.which("cmake") is not None),
     "sim": ("a Verilog simulator", lambda: bool(available_simulators())),
     "icarus": ("Icarus Verilog", lambda: "icarus" in available_simulators()),
     "verilator": ("Verilator", lambda: "verilator" in available_simulators()),
