@@ -23,6 +23,7 @@ from bitlogic.export.samples import Samples
 from bitlogic.export.simulators import BRINGS, environment_of, icarus, verilator
 from bitlogic.export.synthesis.toolbox import find_tool
 from bitlogic.export.testbench import FOLDER, testbench_files
+from bitlogic.export.testbench_ports import WHOLE_BYTES
 from bitlogic.export.vectors import VECTORS, Inputs, Vectors
 
 Say = Callable[[str], None]
@@ -179,7 +180,9 @@ def _icarus(place: _Place) -> list[_Step]:
 
 def _verilator(place: _Place) -> list[_Step]:
     bench = place.folder / FOLDER
-    quiet = ("--binary", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-fno-dfg", "-j", "1")
+    whole = (place.folder / f"{place.top}.v").stat().st_size <= WHOLE_BYTES  # as the test folder's Makefile has it
+    split = ("--output-split", "0") if whole else ()
+    quiet = ("--binary", "-Wno-fatal", "-Wno-lint", "-Wno-style", "-fno-dfg", "-j", "1", *split)
     top = ("--top-module", f"tb_{place.top}", "-Mdir", "built", "-o", "bench")
     build = ("verilator", *quiet, *top, f"tb_{place.top}.v", f"../{place.top}.v")
     return [

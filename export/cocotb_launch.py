@@ -37,10 +37,12 @@ def main(folder: Path, simulator: str, sources: list[str]) -> int:
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir()
     runner = get_runner(simulator)
+    paths = [folder / source for source in sources or plan["sources"]]
+    whole = ["--output-split", "0"] if sum(path.stat().st_size for path in paths) <= plan["whole_bytes"] else []
     runner.build(
-        sources=[folder / source for source in sources or plan["sources"]],
+        sources=paths,
         hdl_toplevel=plan["top"],
-        build_args=_BUILD_ARGS[simulator],
+        build_args=_BUILD_ARGS[simulator] + (whole if simulator == "verilator" else []),
         build_dir=output / "simulator",
         timescale=("1ns", "1ps"),
         log_file=output / "build.log",

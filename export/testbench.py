@@ -16,7 +16,7 @@ import bitlogic
 from bitlogic.export.hardware.architecture import Interface
 from bitlogic.export.render import render
 from bitlogic.export.samples import Result, Samples
-from bitlogic.export.testbench_ports import Ports, described, hex_lines, packed_inputs, packed_results
+from bitlogic.export.testbench_ports import WHOLE_BYTES, Ports, described, hex_lines, packed_inputs, packed_results
 from bitlogic.export.vectors import Vectors
 
 FOLDER = "test"
@@ -59,7 +59,7 @@ def testbench_files(manifest: Mapping[str, Any], vectors: Vectors, options: Benc
         "expected.mem": "".join(f"{word:x}\n" for word in packed_results(ports, expected)).encode(),
         "bench.json": (json.dumps(bench, indent=1) + "\n").encode(),
         f"tb_{top}.v": render("testbench_verilog.j2", **holes),
-        "Makefile": render("testbench_makefile.j2", **holes),
+        "Makefile": render("testbench_makefile.j2", whole_bytes=WHOLE_BYTES, **holes),
         "README.md": render("testbench_readme.j2", version=bitlogic.__version__, **holes),
     }
     if models:

@@ -16,6 +16,9 @@ from bitlogic.export.hardware.architecture import Interface
 from bitlogic.export.samples import InputKind, Result, Samples
 
 Array = npt.NDArray[Any]
+# Verilator's compiler takes small sources faster as one file, without headers compiled before; large ones, cut into
+# pieces, need less memory.
+WHOLE_BYTES = 1_000_000
 _BYTE = 8
 _REGISTER_FILE = {"awvalid": 1, "wdata": 32, "wstrb": 4, "wvalid": 1, "bready": 1, "arvalid": 1, "rready": 1}
 
@@ -84,7 +87,8 @@ def described(ports: Ports) -> dict[str, Any]:
 
     ``input`` and ``output`` name the ports of each side, null where there is none; ``fields`` are (name, lowest bit in
     the result's word, width, signed); ``unread`` is a mask of the word's bits that the design must not read; ``idle``
-    are inputs (port, width) to be held at 0: of the AXI4-Lite register file, to which no bench speaks.
+    are inputs (port, width) to be held at 0: of the AXI4-Lite register file, to which no bench speaks. Sources of up to
+    ``whole_bytes`` are one file for Verilator's compiler.
     """
     axis, waits = ports.face is Interface.AXIS, ports.face in (Interface.STREAM, Interface.AXIS)
     clocked = ports.face is not Interface.COMB
@@ -93,6 +97,7 @@ def described(ports: Ports) -> dict[str, Any]:
     data = [["scores", ports.num_classes * ports.score_width], ["class_id", ports.class_width]]
     result = ports.result_frame
     return {
+        "whole_bytes": WHOLE_BYTES,
         "interface": ports.face.value,
         "latency_cycles": ports.latency_cycles,
         "interval_cycles": ports.interval_cycles,
