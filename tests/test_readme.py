@@ -20,7 +20,7 @@ BLOCKS = re.findall(r"^```(python|sh)\n(.*?)^```$", README, flags=re.MULTILINE |
 @pytest.mark.slow
 def test_every_block_runs_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert [language for language, _ in BLOCKS] == ["python", "sh", "python", "sh", "sh", "python"]
+    assert [language for language, _ in BLOCKS] == ["python", "sh", "python", "sh", "python", "sh", "python"]
     (tmp_path / "examples").symlink_to(Path(__file__).resolve().parent.parent / "examples")
     names: dict[str, object] = {}
     for language, text in BLOCKS:
