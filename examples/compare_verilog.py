@@ -14,7 +14,6 @@ interop), Yosys (extra synth) and Icarus.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import subprocess
@@ -23,7 +22,6 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -34,6 +32,7 @@ from torch import Tensor, nn
 
 from bitlogic.datasets import Dataset, digits, mnist
 from bitlogic.errors import BitlogicError, MissingToolError, ToolError
+from bitlogic.export.bench_cpu_peers import load_circuit
 from bitlogic.export.extract import extract
 from bitlogic.export.folder import optimize_for
 from bitlogic.export.hardware.architecture import Architecture
@@ -175,25 +174,6 @@ def their_verilog(model: nn.Sequential, num_bits: int) -> Rival:
     verilog: str = circuit.get_verilog_code()
     found = verilog.split("-bit values")[0].rsplit(" ", 1)[-1]
     return Rival(verilog, (before, len(circuit.gates)), int(found))
-
-
-def load_circuit() -> ModuleType:
-    """``torchlogix.circuit``; before Python 3.12, which alone parses its C printer, without that printer."""
-    load_torchlogix()
-    try:
-        return importlib.import_module("torchlogix.circuit")
-    except SyntaxError:
-        spec = importlib.util.find_spec("torchlogix.circuit")
-        if spec is None or spec.origin is None:
-            raise MissingToolError("torchlogix has no circuit.py: this comparison is with its version 0.2.2") from None
-    text = Path(spec.origin).read_text()
-    before, _, rest = text.partition("    def get_c_code(")
-    after = rest[rest.index("\n    def ") :]
-    module = ModuleType(spec.name)
-    module.__file__ = spec.origin
-    sys.modules[spec.name] = module  # its dataclasses look themselves up
-    exec(compile(before + after, spec.origin, "exec"), module.__dict__)
-    return module
 
 
 def their_project(netlist: Netlist, rival: Rival) -> Project:

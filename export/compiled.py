@@ -16,12 +16,12 @@ from bitlogic.errors import OptionError
 from bitlogic.export.compilers import Compiler, find_compiler
 from bitlogic.export.engine.inputs import Input, Rows, rows_of
 from bitlogic.export.engine.model import Interface
-from bitlogic.export.engine.threads import num_processors, run
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.passes import optimize
 from bitlogic.export.samples import InputKind
 from bitlogic.export.targets.c import COptions, emit
 from bitlogic.native import cached_library
+from bitlogic.pool import num_processors, run
 
 if TYPE_CHECKING:
     from torch import nn

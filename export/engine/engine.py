@@ -15,9 +15,9 @@ from bitlogic.export.engine.inputs import Input, Rows, rows_of
 from bitlogic.export.engine.library import Call, kernels_of, library
 from bitlogic.export.engine.model import Interface, model_bytes, read_interface
 from bitlogic.export.engine.plan import plan
-from bitlogic.export.engine.threads import num_processors, run
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.passes import optimize
+from bitlogic.pool import num_processors, run
 
 if TYPE_CHECKING:
     from torch import nn

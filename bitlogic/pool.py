@@ -1,8 +1,11 @@
-"""Threads for the library's calls, which give up the interpreter's lock."""
+"""The one pool of threads for calls of C libraries, which give up the interpreter's lock."""
 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 _pool: ThreadPoolExecutor | None = None
 
@@ -12,8 +15,8 @@ def num_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run(calls: Sequence[Callable[[], int]]) -> list[int]:
-    """What the calls return, each made on a thread of its own, the first one on this."""
+def run(calls: Sequence[Callable[[], Result]]) -> list[Result]:
+    """What the calls return, each made on a thread of its own, the first one on this; an error of a call is raised."""
     others = [_threads(len(calls)).submit(call) for call in calls[1:]]
     try:
         first = [call() for call in calls[:1]]
@@ -25,7 +28,7 @@ def run(calls: Sequence[Callable[[], int]]) -> list[int]:
 def _threads(num: int) -> ThreadPoolExecutor:
     global _pool
     if _pool is None or _pool._max_workers < num - 1:
-        _pool = ThreadPoolExecutor(num - 1, thread_name_prefix="bitlogic-engine")
+        _pool = ThreadPoolExecutor(num - 1, thread_name_prefix="bitlogic")
     return _pool
 
 
