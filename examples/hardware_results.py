@@ -15,6 +15,8 @@ from typing import Any
 
 from results import bitlogic, put_between_marks, table, trained
 
+from bitlogic.export.bench_refutation import EDITS
+
 # Recipe: the device that it is routed for, and the seed of its placement.
 ROUTED = {"mnist_500": ("ecp5-85k", 1), "mnist_200": ("ice40-hx8k", 2)}
 WORKLOADS = {
@@ -28,8 +30,8 @@ WORKLOADS = {
 }
 IMAGES = 1000  # of the test set, through the synthesised cells
 TOOLS = (
-    "| network | LUTs | export | Verilog | Verilator lint | Icarus | its run | Verilator | its run | Yosys | proof |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| network | LUTs | export | Verilog | Verilator lint | Icarus | its run | Verilator | its run | Yosys | proof "
+    "| refuted edits |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
 )
 PARTS = (
     "| recipe | device | test accuracy | LUTs: core, encoder, shell | flip-flops | Fmax | latency | samples/s "
@@ -62,7 +64,8 @@ def tools_row(name: str, options: argparse.Namespace) -> str:
     rows = {row["metric"]: row for row in json.loads(path.read_text())}
     steps = ("lint", "icarus", "icarus run", "verilator", "verilator run", "yosys", "proof")
     cells = [f"{rows['LUTs']['value']:.0f}", _cell(rows, "export"), f"{rows['text']['value']:.1f} MB"]
-    return f"| {WORKLOADS[name]} | " + " | ".join([*cells, *(_cell(rows, step) for step in steps)]) + " |"
+    cells += [*(_cell(rows, step) for step in steps), _refuted(rows)]
+    return f"| {WORKLOADS[name]} | " + " | ".join(cells) + " |"
 
 
 def _cell(rows: dict[str, dict[str, Any]], metric: str) -> str:
@@ -73,6 +76,15 @@ def _cell(rows: dict[str, dict[str, Any]], metric: str) -> str:
     if row["value"] is None:
         return str(row["reason"])
     return f"{row['value']:.3g} s, {rows[metric + ' memory']['value']:.0f} MB"
+
+
+def _refuted(rows: dict[str, dict[str, Any]]) -> str:
+    """How many of the edits were refuted and in how much time, or why one was not."""
+    found = [rows[f"refutation of a {edit}"] for edit in EDITS if f"refutation of a {edit}" in rows]
+    for row in found:
+        if row["value"] is None:
+            return str(row["reason"])
+    return f"{len(found)} of {len(EDITS)}, {sum(row['value'] for row in found):.3g} s"
 
 
 def parts_row(name: str, options: argparse.Namespace) -> str:

@@ -19,6 +19,8 @@ ROWS = [
     {"metric": "lint memory", "value": 100.0},
     {"metric": "icarus", "value": None, "reason": "> 300 s"},
     {"metric": "proof", "value": None, "reason": "refused: not proven"},
+    {"metric": "refutation of a table bit", "value": 1.0},
+    {"metric": "refutation of a pin", "value": 0.5},
 ]
 
 
@@ -40,7 +42,7 @@ def test_the_tables_hold_what_was_measured(tmp_path: Path) -> None:
     lines = (tmp_path / "README.md").read_text().splitlines()
     measured, routed = (line for line in lines if line.startswith(("| 2 x", "| mnist_200")))
     assert measured.split(" | ")[1:6] == ["2000", "1.23 s, 88 MB", "0.3 MB", "2 s, 100 MB", "> 300 s"]
-    assert measured.endswith("| - | - | - | - | refused: not proven |")
+    assert measured.endswith("| - | - | - | - | refused: not proven | 2 of 4, 1.5 s |")
     cells = [cell.strip() for cell in routed.strip("|").split("|")]
     assert cells[1] == "ice40-hx8k" and float(cells[5].removesuffix(" MHz")) > 50
     assert cells[-1] == "100 of 100" and "old" not in lines
