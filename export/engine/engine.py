@@ -30,7 +30,7 @@ _DONE, _NO_BIT, _BEYOND_GRID = range(3)  # enum engine_status of engine.h
 
 
 class Engine:
-    """The fastest way to run a network on a CPU: integers equal to ``evaluate``, scores equal to ``model.eval()``.
+    """A network on a CPU: integers equal to those of ``evaluate``, scores equal to those of ``model.eval()``.
 
     ``engine(x)`` gives the head's float scores as `PackedLogicNet` does, ``scores(x)`` and ``class_ids(x)`` integers:
     tensors for tensors, arrays for arrays. ``x`` is a batch ``(n, ...)``: floats, or integers of the encoder's grid
