@@ -25,7 +25,7 @@ def test_without_its_tool_a_test_skips_by_name() -> None:
 
 @pytest.mark.parametrize(
     ("tools", "message"),
-    [("cc,mnist", "requires mnist, but the MNIST files"), ("cc,vivado", "names 'vivado'; there are: cc, sim")],
+    [("cc,mnist", "requires mnist, but the MNIST files"), ("cc,vivado", "names 'vivado'; there are: cc, edge")],
 )
 def test_a_required_tool_that_is_missing_fails_the_run(tools: str, message: str) -> None:
     done = collect(BITLOGIC_REQUIRE_TOOLS=tools)
