@@ -84,7 +84,8 @@ def _refuted(rows: dict[str, dict[str, Any]]) -> str:
     for row in found:
         if row["value"] is None:
             return str(row["reason"])
-    return f"{len(found)} of {len(EDITS)}, {sum(row['value'] for row in found):.3g} s" if found else "-"
+    total = sum(row["value"] for row in found)
+    return f"{len(found)} of {len(EDITS)}, {float(f'{total:.3g}'):g} s" if found else "-"
 
 
 def parts_row(name: str, options: argparse.Namespace) -> str:
