@@ -146,7 +146,9 @@ def cpu(
 @bench.command()
 @click.option("--workload", "names", multiple=True, help="1k, W2, W1, 8k, M, W3, with commas; default: all.")
 @click.option("--model", "models", multiple=True, help="NAME=model.pt: a trained network too, several times.")
-@click.option("--step", "steps", multiple=True, help="lint, icarus, verilator, yosys, proof or refutation; default: all.")
+@click.option(
+    "--step", "steps", multiple=True, help="lint, icarus, verilator, yosys, proof or refutation; default: all."
+)
 @click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Also write the rows here.")
 @click.option("--limit", default=900.0, show_default=True, type=click.FloatRange(min=1), help="Seconds for a step.")
 @click.option("--scale", default=1, type=click.IntRange(min=1), hidden=True, help="Divide every width.")
