@@ -2,7 +2,6 @@
 
 import ctypes
 import hashlib
-import sys
 from collections import deque
 from functools import cache
 from importlib.resources import files
@@ -14,10 +13,12 @@ import numpy.typing as npt
 
 from bitlogic.errors import OptionError
 from bitlogic.export.compilers import Compiler, find_compiler
+from bitlogic.export.engine import Engine
+from bitlogic.export.engine.engine import netlist_of
 from bitlogic.export.engine.inputs import Input, Rows, rows_of
 from bitlogic.export.engine.model import Interface
+from bitlogic.export.engine.outputs import head_floats, like
 from bitlogic.export.netlist import Netlist
-from bitlogic.export.passes import optimize
 from bitlogic.export.samples import InputKind
 from bitlogic.export.targets.c import COptions, emit
 from bitlogic.native import cached_library
@@ -47,9 +48,8 @@ class CompiledLogicNet:
     model without an encoder, it is the encoder's output as bool or as 0 and 1 of any dtype. Classes alone are the
     quickest. Several threads may call one net at the same time.
 
-    Compiling takes about a second for each 2000 LUTs of rank 4, once: the program is kept in the user's cache
-    (`bitlogic.native`) under a digest of netlist, compiler and flags. Above some 30,000 LUTs `Engine`, which compiles
-    nothing for a model, is quicker at both.
+    Compiling takes about a second of gcc for each 1000 LUTs of rank 4, once: the program is kept in the user's cache
+    (`bitlogic.native`) under a digest of netlist, compiler and flags. `Engine` compiles nothing for a model.
 
     Args:
         model: a trained model, which is extracted and optimised; or a netlist, which is taken as it is.
@@ -79,11 +79,9 @@ class CompiledLogicNet:
             raise OptionError(f"optimization_level is one of {', '.join(_LEVELS)}, not {optimization_level!r}")
         if threads is not None and threads < 1:
             raise OptionError(f"threads is at least 1, not {threads}")
-        netlist = model if isinstance(model, Netlist) else _optimized(model)
+        netlist = netlist_of(model)
         self._engine: Any = None
         if compiler is None:
-            from bitlogic.export.engine import Engine
-
             self._engine = Engine(netlist, width=width, threads=threads)
             return
         found = find_compiler(compiler)
@@ -101,24 +99,13 @@ class CompiledLogicNet:
         """The head's float scores ``(n, k)``: ``scale * score / tau + beta``, float32 or x's wider dtype."""
         if self._engine is not None:
             return self._engine(x, ready_bits=ready_bits)
-        head, scores = self.interface.head, self.scores(x, ready_bits=ready_bits)
-        if isinstance(scores, np.ndarray):
-            given = x.dtype if isinstance(x, np.ndarray) and x.dtype.kind == "f" else np.float32
-            numbers: Any = scores.astype(np.promote_types(given, np.float32))
-        else:
-            torch = sys.modules["torch"]
-            given = x.dtype if isinstance(x, torch.Tensor) and x.is_floating_point() else torch.float32
-            numbers = scores.to(torch.promote_types(given, torch.float32))
-        return (numbers if head.weights is None else head.scale * numbers) / head.tau + head.beta
+        return head_floats(x, self._scores(x, ready_bits), self.interface.head)
 
     def scores(self, x: Any, *, ready_bits: bool = False) -> Any:
         """The integer scores before tau and beta, int64 ``(n, k)``."""
         if self._engine is not None:
             return self._engine.scores(x, ready_bits=ready_bits)
-        rows = self._rows(x, ready_bits)
-        scores = np.empty((rows.num_samples, self.interface.head.num_classes), dtype=np.int32)
-        self._run(rows, scores, None)
-        return _like(x, scores.astype(np.int64))
+        return like(x, self._scores(x, ready_bits))
 
     def class_ids(self, x: Any, *, ready_bits: bool = False) -> Any:
         """The class with the highest score of each sample, int64 ``(n,)``; the lowest index of equal ones."""
@@ -127,7 +114,13 @@ class CompiledLogicNet:
         rows = self._rows(x, ready_bits)
         class_ids = np.empty(rows.num_samples, dtype=np.int32)
         self._run(rows, None, class_ids)
-        return _like(x, class_ids.astype(np.int64))
+        return like(x, class_ids.astype(np.int64))
+
+    def _scores(self, x: Any, ready_bits: bool) -> Array:
+        rows = self._rows(x, ready_bits)
+        scores = np.empty((rows.num_samples, self.interface.head.num_classes), dtype=np.int32)
+        self._run(rows, scores, None)
+        return scores.astype(np.int64)
 
     def _rows(self, x: Any, ready_bits: bool) -> Rows:
         """The batch as the C code reads it: rows without gaps, and nothing in them that it does not expect."""
@@ -172,12 +165,6 @@ class CompiledLogicNet:
             return 0
 
         run([lambda start=start: call(start) for start in range(0, rows.num_samples, step)])  # type: ignore[misc]
-
-
-def _optimized(model: "nn.Module") -> Netlist:
-    from bitlogic.export.extract import extract  # torch
-
-    return optimize(extract(model))
 
 
 def _interface(netlist: Netlist) -> Interface:
@@ -230,8 +217,3 @@ def _code_digest() -> bytes:
         if template.name.startswith("c_"):
             digest.update(template.read_bytes())
     return digest.digest()
-
-
-def _like(x: Any, values: Array) -> Any:
-    """The values as a tensor unless ``x`` is an array, or packed ones."""
-    return values if isinstance(getattr(x, "words", x), np.ndarray) else sys.modules["torch"].from_numpy(values)

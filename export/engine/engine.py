@@ -1,7 +1,6 @@
 """The engine: a network as data for a library that is built once, not a program that is compiled for each network."""
 
 import ctypes
-import sys
 import weakref
 from collections import deque
 from pathlib import Path
@@ -14,6 +13,7 @@ from bitlogic.errors import FormatError, OptionError
 from bitlogic.export.engine.inputs import Input, Rows, rows_of
 from bitlogic.export.engine.library import Call, kernels_of, library
 from bitlogic.export.engine.model import Interface, model_bytes, read_interface
+from bitlogic.export.engine.outputs import head_floats, like
 from bitlogic.export.engine.plan import plan
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.passes import optimize
@@ -61,7 +61,7 @@ class Engine:
     threads: int
 
     def __init__(self, source: "nn.Module | Netlist", *, width: int | None = None, threads: int | None = None) -> None:
-        netlist = source if isinstance(source, Netlist) else _optimized(source)
+        netlist = netlist_of(source)
         self._set_up(model_bytes(netlist, plan(netlist)), width, threads, "the model")
 
     @classmethod
@@ -91,23 +91,16 @@ class Engine:
 
     def __call__(self, x: Any, *, ready_bits: bool = False) -> Any:
         """The head's float scores ``(n, num_classes)``: ``scale * score / tau + beta``, float32 or x's wider dtype."""
-        head, scores = self.interface.head, self._run(x, ready_bits=ready_bits, wants_scores=True)[0]
-        if not _is_array(x):
-            torch = sys.modules["torch"]
-            given = x.dtype if isinstance(x, torch.Tensor) and x.is_floating_point() else torch.float32
-            floats = torch.from_numpy(scores).to(torch.promote_types(given, torch.float32))
-            return (floats if head.weights is None else head.scale * floats) / head.tau + head.beta
-        given = x.dtype if isinstance(x, np.ndarray) and x.dtype.kind == "f" else np.float32
-        numbers = scores.astype(np.promote_types(given, np.float32))
-        return (numbers if head.weights is None else head.scale * numbers) / head.tau + head.beta
+        scores = self._run(x, ready_bits=ready_bits, wants_scores=True)[0]
+        return head_floats(x, scores, self.interface.head)
 
     def scores(self, x: Any, *, ready_bits: bool = False) -> Any:
         """The integer scores before tau and beta, int64 ``(n, num_classes)``."""
-        return _like(x, self._run(x, ready_bits=ready_bits, wants_scores=True)[0])
+        return like(x, self._run(x, ready_bits=ready_bits, wants_scores=True)[0])
 
     def class_ids(self, x: Any, *, ready_bits: bool = False) -> Any:
         """The class with the highest score of each sample, int64 ``(n,)``; the lowest index of equal ones."""
-        return _like(x, self._run(x, ready_bits=ready_bits, wants_classes=True)[1])
+        return like(x, self._run(x, ready_bits=ready_bits, wants_classes=True)[1])
 
     def results(self, x: Any, *, ready_bits: bool = False) -> tuple[Array, Array]:
         """Scores and classes of one pass, as arrays."""
@@ -196,17 +189,10 @@ def _usable(width: int | None) -> int:
     return width
 
 
-def _optimized(model: "nn.Module") -> Netlist:
+def netlist_of(source: "nn.Module | Netlist") -> Netlist:
+    """The netlist itself, or a model's, extracted and optimised; ExportError for a model that cannot be extracted."""
+    if isinstance(source, Netlist):
+        return source
     from bitlogic.export.extract import extract  # torch
 
-    return optimize(extract(model))
-
-
-def _is_array(x: Any) -> bool:
-    """Whether results for it are arrays: an array, or Planes of them."""
-    return isinstance(getattr(x, "words", x), np.ndarray)
-
-
-def _like(x: Any, values: Array) -> Any:
-    """The values as a tensor where ``x`` is one, or packed ones."""
-    return values if _is_array(x) else sys.modules["torch"].from_numpy(values)
+    return optimize(extract(source))
