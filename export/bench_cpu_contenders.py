@@ -16,7 +16,7 @@ from bitlogic.export.bench_cpu_nets import Batch, CpuWorkload
 from bitlogic.export.engine.engine import Engine
 from bitlogic.export.engine.inputs import Planes
 from bitlogic.export.netlist import Head, Netlist
-from bitlogic.inference import PackedLogicNet
+from bitlogic.inference import PackBitsTensor, PackedLogicNet
 from bitlogic.kernels import describe, native_available, use_native
 
 Array = npt.NDArray[Any]
@@ -28,7 +28,7 @@ BUILD, BUILD_MEMORY = "build", "build memory"
 EAGER, EAGER_NATIVE, PACKED, PACKED_COMPILED = "eager", "eager-native", "packed", "packed-compiled"
 ENGINE, ENGINE_2 = "engine", "engine-2-threads"
 _EAGER_WORK = 2**23  # LUTs times samples of an eager call, which holds some eight bytes for each
-_LARGE = 65_536
+_LARGE = 262_144
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,9 @@ def eager(*, native: bool = False) -> Make:
         few, made = batch.first(num), Made()
         bits = torch.from_numpy(few.bits).reshape(num, *workload.bits_shape)
         made.ways.append(Way(BITS, _eagerly(lambda: workload.layers(bits), native), few, _floats(workload, few)))
+        # It has no packed form: this is what an encoder hands to it, floats with the samples of a bit side by side.
+        ready = bits.flatten(1).float().T.contiguous().T.view(bits.shape)
+        made.ways.append(Way(PLANES, _eagerly(lambda: workload.layers(ready), native), few, _floats(workload, few)))
         if few.pixels is not None:
             to_floats, pixels = _to_floats(workload), torch.from_numpy(few.pixels)
             call = _eagerly(lambda: workload.model(to_floats(pixels)).argmax(1), native)
@@ -106,6 +109,12 @@ def packed(*, compiled: bool = False) -> Make:
             if compiled:
                 call()
         made.ways.append(Way(BITS, call, batch, batch.expected.scores))
+        planes = PackBitsTensor.pack(bits)
+        on_planes = _no_grad(lambda: net.scores(planes))
+        if compiled:
+            with made.building():
+                on_planes()
+        made.ways.append(Way(PLANES, on_planes, batch, batch.expected.scores))
         if batch.pixels is not None:
             to_floats, pixels = _to_floats(workload), torch.from_numpy(batch.pixels)
             on_pixels = _no_grad(lambda: net.class_ids(to_floats(pixels)))

@@ -53,6 +53,12 @@ def assert_contract(encoder: Encoder, x: Tensor) -> None:
     assert np.array_equal(floats, integers)
     assert np.array_equal(flat.output_bits(floats), encoder.bits(x[:, None]).numpy())
     assert torch.equal(encoder.bits(x[:, None]).float(), encoder(x[:, None]))
+    assert_packs(encoder, x[:, None])
+
+
+def assert_packs(encoder: Encoder, x: Tensor) -> None:
+    bits = np.packbits(encoder.bits(x).flatten(1).numpy(), axis=0, bitorder="little")
+    assert np.array_equal(encoder.packed_bits(x).numpy(), bits.T)
 
 
 SCOPES: dict[tuple[int, ...], str] = {(): "global", (1,): "per_channel", (1, 2, 3): "per_feature"}
@@ -148,7 +154,7 @@ def test_fit_axes_keep_their_own_thresholds_and_pool_the_others() -> None:
 @pytest.mark.parametrize("encode_axis", [1, 2, -1])
 @pytest.mark.parametrize("input_bits", [0, 3, 8])
 def test_comparators_are_the_flattened_output(
-    name: str, fit_axes: tuple[int, ...], encode_axis: int, input_bits: int
+    name: str, fit_axes: tuple[int, ...], encode_axis: int, input_bits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x = torch.randn(40, 2, 3, 4, generator=torch.Generator().manual_seed(3))
     with warnings.catch_warnings():
@@ -158,6 +164,9 @@ def test_comparators_are_the_flattened_output(
     flat = encoder.comparators()
     expected = encoder(x).flatten(1).numpy()
     assert np.array_equal(encoder.bits(x).flatten(1).numpy(), expected)
+    monkeypatch.setattr("bitlogic.encoders.base._COMPARISONS", 500)
+    for num_samples in (0, 1, 8, 40):
+        assert_packs(encoder, x[:num_samples].double())
     values = x.flatten(1).numpy()
     assert encoder.num_outputs == expected.shape[1]
     assert len(flat.features) == 24 * encoder.num_thresholds

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from bitlogic import GroupSum, LogicDense, PackedLogicNet, Thermometer
+from bitlogic.inference import PackBitsTensor
 from tests.models import conv_model
 
 
@@ -47,15 +48,25 @@ def test_compiled_code_gives_the_integers_of_eval(rank: int) -> None:
         assert torch.equal(packed(images(num_samples)), model(images(num_samples)))
 
 
-def test_any_batch_runs_in_blocks_of_three_sizes() -> None:
+@pytest.mark.parametrize("form", ["images", "bits", "words"])
+def test_any_batch_runs_in_blocks_of_three_sizes(form: str) -> None:
     model = image_model()
     packed, plain = traced(model), PackedLogicNet(model)
     for num_samples in (0, 1, 63, 64, 65, 200, 512, 513, 5000, 5001, 2):
-        x = images(num_samples)
-        assert torch.equal(packed.scores(x), plain.scores(x))
-        assert torch.equal(packed.class_ids(x), plain.class_ids(x))
-    assert packed._compiled is not None
-    assert sorted(shape[0] for shape, *_ in packed._compiled.compiled) == [64, 512, 4096]
+        x: Tensor | PackBitsTensor = images(num_samples)
+        expected, of_bits = plain.scores(x), form == "bits"
+        if form == "bits":
+            x = model[:2](x) == 1
+        if form == "words":
+            x = PackBitsTensor.pack(model[:2](x))
+        assert torch.equal(packed.scores(x, ready_bits=of_bits), expected)
+        assert torch.equal(packed.class_ids(x, ready_bits=of_bits), plain.class_ids(images(num_samples)))
+    (blocks,) = packed._compiled.values()
+    assert sorted(shape[blocks.axis] for shape, *_ in blocks.compiled) == [
+        blocks.largest // 64,
+        blocks.largest // 8,
+        blocks.largest,
+    ]
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -95,9 +106,9 @@ def test_a_copy_compiles_for_itself_and_state_and_pickles_know_nothing_of_it() -
     x = images(70)
     expected = packed(x)
     twin = copy.deepcopy(packed)
-    assert twin._compiled is None
+    assert not twin._compiled
     assert torch.equal(twin(x), expected)
-    twin.layers[0].even.bitwise_not_()  # type: ignore[operator]
+    twin.layers[0].constants.bitwise_not_()  # type: ignore[operator]
     assert not torch.equal(twin(x), expected)
     assert torch.equal(packed(x), expected)
     assert packed.state_dict().keys() == PackedLogicNet(model).state_dict().keys()

@@ -123,6 +123,24 @@ def test_a_model_without_a_head_gives_bits() -> None:
         packed.scores(x)
 
 
+@pytest.mark.parametrize("num_samples", NUM_SAMPLES)
+@pytest.mark.parametrize("head", [True, False])
+def test_packed_bits_go_in_as_they_are(head: bool, num_samples: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bitlogic.inference.packed_model._BLOCK_WORDS", 128)  # blocks of two words
+    layers = image_model()
+    model = layers if head else layers[:-1]
+    x = torch.rand(num_samples, 1, 4, 5, generator=seeded(num_samples))
+    bits = PackBitsTensor.pack(layers[0](x))
+    assert bits.ndim == 4
+    packed = PackedLogicNet(model)
+    assert torch.equal(packed(bits), model(x))
+    assert torch.equal(packed(bits.flatten(1)), model(x))
+    for (_, got), (_, expected) in zip(packed.layer_bits(bits), packed.layer_bits(x), strict=True):
+        assert torch.equal(got, expected)
+    with pytest.raises(ValueError, match="takes 60 bits a sample"):
+        packed(PackBitsTensor.pack(random_bits((num_samples, 59), 0)))
+
+
 def test_a_single_layer_packs() -> None:
     layer = dense(9, 20, lut_rank=3).eval()
     x = random_bits((90, 9), 0)

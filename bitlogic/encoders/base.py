@@ -15,6 +15,13 @@ from bitlogic.encoders.comparators import Comparators, frozen
 from bitlogic.encoders.grid import quantize, snap_upwards
 from bitlogic.encoders.state import FittedState
 
+_COMPARISONS = 1 << 19  # at a time, a byte each
+
+
+def pack_last_axis(bits: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Eight bits in a byte, bit 0 the first one."""
+    return np.packbits(bits, axis=-1, bitorder="little")
+
 
 class Encoder(FittedState, ABC):
     """Turns each value into `num_bits` bits; unless a class says otherwise bit b is `x > threshold b`, ascending in b.
@@ -90,6 +97,13 @@ class Encoder(FittedState, ABC):
         result is as wide as they are.
         """
         return self._discrete(x, dtype, batch_last=False)
+
+    def packed_bits(self, x: Tensor) -> Tensor:
+        """The same bits of a batch on the CPU, packed: uint8 (num_outputs, ceil(batch / 8)).
+
+        Bit b of byte i of a row is sample 8i + b, bit 0 the least significant; the tail of the last byte is 0.
+        """
+        return torch.from_numpy(self._packed(x.detach()))
 
     def quantize(self, x: Tensor) -> Tensor:
         """The integers that hardware gets for a batch, int32 of the shape of x, in 0 .. 2**input_bits - 1.
@@ -183,6 +197,19 @@ class Encoder(FittedState, ABC):
         shape = torch.broadcast_tensors(values, thresholds)[0].shape  # type: ignore[no-untyped-call]
         bits = torch.empty(shape, dtype=dtype, device=x.device)
         return self._join(torch.gt(values, thresholds, out=bits), batch_last)
+
+    def _packed(self, x: Tensor) -> NDArray[np.uint8]:
+        """What `packed_bits` gives. A part of the features at a time is compared, whose bits stay in a cache."""
+        values, thresholds = (part.detach().numpy() for part in self._compared(x, batch_last=True))
+        *outputs, batch = np.broadcast_shapes(values.shape, thresholds.shape)
+        packed = np.empty((*outputs, -(-batch // 8)), dtype=np.uint8)
+        longest = int(np.argmax(outputs))
+        step = max(1, _COMPARISONS * outputs[longest] // max(1, math.prod(outputs) * batch))
+        for start in range(0, outputs[longest], step):
+            part = (slice(None),) * longest + (slice(start, start + step),)
+            some = [side if side.shape[longest] == 1 else side[part] for side in (values, thresholds)]
+            packed[part] = pack_last_axis(np.greater(*some))
+        return packed.reshape(math.prod(outputs), packed.shape[-1])
 
     def _compared(self, x: Tensor, batch_last: bool) -> tuple[Tensor, Tensor]:
         """What stands to the left and to the right of > in evaluation, arranged."""

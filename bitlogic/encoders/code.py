@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bitlogic.encoders.base import Encoder
+from bitlogic.encoders.base import Encoder, pack_last_axis
 from bitlogic.encoders.comparators import Code, Comparators, frozen
 
 # 4095 comparators for each value; a wider code says no more than the grid of its input does.
@@ -104,6 +104,10 @@ class CodeEncoder(Encoder):
         table = torch.cat([codewords, codewords.new_zeros(1, self.num_bits)]).t()
         bits = [column.index_select(0, levels.flatten()).view_as(levels) for column in table.contiguous()]
         return self._join(torch.stack(bits, self._widened(x.ndim) + 1 - int(batch_last)), batch_last)
+
+    def _packed(self, x: Tensor) -> NDArray[np.uint8]:
+        bits = self._discrete(x, torch.bool)
+        return pack_last_axis(bits.flatten(1).T.contiguous().numpy())
 
     def _levels(self, x: Tensor, batch_last: bool) -> Tensor:
         """int32, the thresholds that each value exceeds; one more than all of them for a constant feature."""

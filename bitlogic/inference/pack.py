@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 WORD_BITS = 64
-_CHUNK_BITS = 2**20  # bits that exist as a byte each at a time: they stay in a second-level cache
+_CHUNK_BITS = 2**22  # bits that exist as a byte each at a time: they stay in a last-level cache
 _LOW_BYTES = {4: 0x00000000FFFFFFFF, 2: 0x0000FFFF0000FFFF, 1: 0x00FF00FF00FF00FF}  # of pairs of that many bytes
 
 

@@ -1,4 +1,4 @@
-"""A function of samples behind torch.compile, for blocks of a few sizes, so that a new batch size compiles nothing."""
+"""A function of a batch behind torch.compile, for blocks of a few sizes, so that a new batch size compiles nothing."""
 
 import warnings
 from collections.abc import Callable
@@ -13,38 +13,36 @@ from bitlogic.inference.pack import WORD_BITS
 
 
 class CompiledBlocks:
-    """``blocks(samples, ready_bits)`` is what the function gives for them, or for them and zeros behind them.
+    """``blocks(x, *flags)`` is what the function gives for x, or for x and zeros behind it.
 
-    Each size of block is compiled at its first use, once for each dtype, device and ``ready_bits``. Without the
+    The batch is x's axis ``axis``, and ``largest`` the most of it that a call takes, ``unit`` the least that it is
+    filled up to. Each size of block is compiled at its first use, once for each dtype, device and flag. Without the
     compiler that torch.compile calls it warns once, and the function runs as it is.
     """
 
-    def __init__(self, function: Callable[[Tensor, bool], Any], largest: int, options: dict[str, Any]) -> None:
-        self.function, self.options = function, options
-        self.sizes = sorted({WORD_BITS, 8 * WORD_BITS, largest})
-        self.compiled: dict[tuple[Any, ...], Callable[[Tensor, bool], Any]] = {}
+    def __init__(
+        self, function: Callable[..., Any], options: dict[str, Any], *, axis: int, unit: int, largest: int
+    ) -> None:
+        self.function, self.options, self.axis, self.largest = function, options, axis, largest
+        self.sizes = sorted({unit, 8 * unit, largest})
+        self.compiled: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self.has_compiler = True
 
-    @property
-    def largest(self) -> int:
-        """Samples, as many as a call takes at most."""
-        return self.sizes[-1]
-
-    def __call__(self, samples: Tensor, ready_bits: bool) -> Any:
-        if not self._can_compile(samples.device):
-            return self.function(samples, ready_bits)
-        size = next(size for size in self.sizes if size >= len(samples))
-        if size > len(samples):
-            filled = samples.new_zeros(size, *samples.shape[1:])
-            filled[: len(samples)] = samples
-            samples = filled
-        samples = samples.contiguous()
-        if samples.storage_offset() * samples.element_size() % WORD_BITS:
-            samples = samples.clone()  # the compiled code is made for the alignment of its first input
-        key = (tuple(samples.shape), samples.dtype, samples.device, ready_bits)
+    def __call__(self, x: Tensor, *flags: bool) -> Any:
+        if not self._can_compile(x.device):
+            return self.function(x, *flags)
+        length = x.shape[self.axis]
+        missing = next(size for size in self.sizes if size >= length) - length
+        if missing:
+            zeros = x.new_zeros(*x.shape[: self.axis], missing, *x.shape[self.axis + 1 :])
+            x = torch.cat([x, zeros], self.axis)
+        x = x.contiguous()
+        if x.storage_offset() * x.element_size() % WORD_BITS:
+            x = x.clone()  # the compiled code is made for the alignment of its first input
+        key = (tuple(x.shape), x.dtype, x.device, *flags)
         if key not in self.compiled:
             self.compiled[key] = compile_alone(self.function, **{"dynamic": False, "fullgraph": True, **self.options})
-        return self.compiled[key](samples, ready_bits)
+        return self.compiled[key](x, *flags)
 
     def _can_compile(self, device: torch.device) -> bool:
         if device.type == "cpu" and self.has_compiler:

@@ -57,8 +57,8 @@ def pack_layer(layer: nn.Module, in_shape: Shape | None, position: int) -> Packe
 class PackedDense(PackedLayer):
     """One row for each LUT."""
 
-    even: Tensor
-    differs: Tensor
+    constants: Tensor
+    factors: Tensor
     ids: Tensor
 
     def __init__(self, layer: LogicDense, in_shape: Shape | None) -> None:
@@ -70,11 +70,11 @@ class PackedDense(PackedLayer):
             raise ValueError(f"reads {layer.in_dim} bits but gets {in_shape[0] if in_shape else 0}")
         luts, ids = layer.get_luts_and_ids()
         device = next(iter(layer.state_dict().values())).device
-        for name, value in zip(("even", "differs", "ids"), (*leaf_masks(luts), ids), strict=True):
+        for name, value in zip(("constants", "factors", "ids"), (*leaf_masks(luts), ids), strict=True):
             self.register_buffer(name, value.to(device))
 
     def lut_rows(self, words: Tensor) -> Tensor:
-        return apply_luts(words, self.even, self.differs, self.ids)
+        return apply_luts(words, self.constants, self.factors, self.ids)
 
 
 class PackedConv(PackedLayer):
@@ -89,10 +89,10 @@ class PackedConv(PackedLayer):
         _check_image(in_shape, self.in_shape)
         masks, rows = layer.tables_of_words()
         self.register_buffer("rows", rows)
-        for level, (even, differs) in enumerate(masks):
-            self.register_buffer(f"even_{level}", even)
-            self.register_buffer(f"differs_{level}", differs)
-        self.num_rows = sum(even.shape[1] for even, _ in masks) * layer.tree.num_positions
+        for level, (constants, factors) in enumerate(masks):
+            self.register_buffer(f"even_{level}", constants)
+            self.register_buffer(f"differs_{level}", factors)
+        self.num_rows = sum(constants.shape[1] for constants, _ in masks) * layer.tree.num_positions
 
     def lut_rows(self, words: Tensor) -> Tensor:
         return torch.cat(self._levels(words))

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from bitlogic.encoders import Encoder
 from bitlogic.heads import Head
@@ -14,14 +15,15 @@ from bitlogic.inference.counting import count_ones
 from bitlogic.inference.pack import WORD_BITS, as_bits, check_bits, rows_of, unpack_bits
 from bitlogic.inference.packed_blocks import CompiledBlocks
 from bitlogic.inference.packed_layers import PACKED_LAYERS, PackedLayer, pack_layer
+from bitlogic.inference.packed_tensor import PackBitsTensor
 
 _SUPPORTED = (
     f"an encoder (first), {', '.join(kind.__name__ for kind in PACKED_LAYERS)}, GroupSum or GroupedDSP (last), "
     "Flatten, Identity, nested in nn.Sequential"
 )
 # Words of one block of samples over all rows of the widest layer: a few megabytes, which a last-level cache holds.
-_BLOCK_WORDS = 2**18
-_COMPILED_WORDS = 2**18
+_BLOCK_WORDS = 2**20
+_COMPILED_WORDS = 2**19
 
 
 class PackedLogicNet(nn.Module):
@@ -30,6 +32,7 @@ class PackedLogicNet(nn.Module):
     It is a copy: training the model further does not change it. `forward` gives what the model gives: (batch, k) of
     float scores with a head, bits (batch, out_dim) without one. Every method takes the model's own input, or with
     `ready_bits=True` the encoder's output (batch, ...); a model without an encoder always takes bits, fastest as bool.
+    A `PackBitsTensor` is such bits, packed, and several times as fast to read.
     `compile=True` is what `compile()` does: several times as fast, after a compilation of seconds to minutes.
 
     Raises:
@@ -42,8 +45,8 @@ class PackedLogicNet(nn.Module):
     def __init__(self, model: nn.Module, *, compile: bool = False) -> None:
         super().__init__()
         self._compile_options: dict[str, Any] | None = {} if compile else None
-        self._compiled: CompiledBlocks | None = None
-        self.front = nn.ModuleList()  # Flatten before the encoder
+        self._compiled: dict[bool, CompiledBlocks] = {}  # for words and for samples
+        self.front = nn.Sequential()  # Flatten before the encoder
         self.encoder: Encoder | None = None
         self.layers = nn.ModuleList()
         self.head: Head | None = None
@@ -102,10 +105,10 @@ class PackedLogicNet(nn.Module):
         """
         if args:
             raise TypeError("PackedLogicNet.compile takes the options of torch.compile as keywords")
-        self._compile_options, self._compiled = options, None
+        self._compile_options, self._compiled = options, {}
 
-    def forward(self, x: Tensor, *, ready_bits: bool = False) -> Tensor:
-        dtype = x.dtype if x.is_floating_point() else torch.float32
+    def forward(self, x: Tensor | PackBitsTensor, *, ready_bits: bool = False) -> Tensor:
+        dtype = x.dtype if isinstance(x, Tensor) and x.is_floating_point() else torch.float32
         if self.head is None:
             results = self._results(x, ready_bits)
             bits = torch.cat([unpack_bits(words.T[: -(-n // WORD_BITS)], n, dtype) for words, n in results])
@@ -113,13 +116,13 @@ class PackedLogicNet(nn.Module):
         scores = self.scores(x, ready_bits=ready_bits)
         return self.head.floats(scores, torch.promote_types(dtype, torch.float32))
 
-    def scores(self, x: Tensor, *, ready_bits: bool = False) -> Tensor:
+    def scores(self, x: Tensor | PackBitsTensor, *, ready_bits: bool = False) -> Tensor:
         """The head's integers before tau and beta, int64 (batch, k); ValueError for a model without a head."""
         if self.head is None:
             raise ValueError("the model has no head, so that it has no scores")
         return self.head.combine(torch.cat([sums[:n] for sums, n in self._results(x, ready_bits)]))
 
-    def class_ids(self, x: Tensor, *, ready_bits: bool = False) -> Tensor:
+    def class_ids(self, x: Tensor | PackBitsTensor, *, ready_bits: bool = False) -> Tensor:
         """The class with the highest score of each sample, int64 (batch,); the lowest index of equal ones."""
         scores = self.scores(x, ready_bits=ready_bits)
         # torch.argmax does not say which of equal values it takes.
@@ -127,7 +130,7 @@ class PackedLogicNet(nn.Module):
         index = torch.arange(num_classes, device=scores.device)
         return torch.where(scores == scores.amax(1, keepdim=True), index, num_classes).amin(1)
 
-    def layer_bits(self, x: Tensor, *, ready_bits: bool = False) -> list[tuple[int, Tensor]]:
+    def layer_bits(self, x: Tensor | PackBitsTensor, *, ready_bits: bool = False) -> list[tuple[int, Tensor]]:
         """The output of every LUT of every layer: the layer's position in the model, and bits, uint8 (batch, rows).
 
         A row is a neuron of the layer in an extracted netlist's `origins`; the layer's own outputs are the last rows. A
@@ -136,77 +139,116 @@ class PackedLogicNet(nn.Module):
         """
         found: dict[int, list[Tensor]] = {layer.position: [] for layer in self._lut_layers()}
         are_bits: list[Tensor] = []
-        for samples in self._checked_blocks(x, ready_bits, self._block_samples):
-            words, said = self._inputs(samples, ready_bits)
+        for block, num in self._checked_blocks(x, ready_bits, self._block_words):
+            words, said = self._words(block, ready_bits)
             are_bits += said
             for layer in self._lut_layers():
                 rows = layer.lut_rows(words)
-                found[layer.position].append(unpack_bits(rows.T, len(samples), torch.uint8))
+                found[layer.position].append(unpack_bits(rows.T, num, torch.uint8))
                 words = rows[-math.prod(layer.out_shape) :]
         check_bits(are_bits)
         return [(position, torch.cat(blocks)) for position, blocks in found.items()]
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is compiled, which belongs to this object alone."""
-        return {**self.__dict__, "_compiled": None}
+        return {**self.__dict__, "_compiled": {}}
 
-    def _results(self, x: Tensor, ready_bits: bool) -> list[tuple[Tensor, int]]:
-        """For each block of samples what `_block` gives, and the number of samples."""
-        run, largest = self._block, self._block_samples
+    def _results(self, x: Tensor | PackBitsTensor, ready_bits: bool) -> list[tuple[Tensor, int]]:
+        """For each block of samples what `_outputs` gives, and the number of samples."""
+        compiled = not torch.compiler.is_compiling() and self._compile_options is not None
+        largest = self._compiled_words if compiled else self._block_words
         if torch.compiler.is_compiling():  # torch.compile(packed): one graph for the whole batch
-            largest = max(1, len(x))
-        elif self._compile_options is not None:
-            if self._compiled is None:
-                self._compiled = CompiledBlocks(self._block, self._compiled_samples, self._compile_options)
-            run, largest = self._compiled, self._compiled.largest
+            largest = max(1, -(-len(x) // WORD_BITS))
         results, are_bits = [], []
-        for samples in self._checked_blocks(x, ready_bits, largest):
-            result, said = run(samples, ready_bits)
-            results.append((result, len(samples)))
+        for block, num in self._checked_blocks(x, ready_bits, largest):
+            if isinstance(block, PackBitsTensor) or self._packs_by_numpy(block, ready_bits):
+                words, said = self._words(block, ready_bits)
+                result = self._blocks_of(words=True)(words) if compiled else self._outputs(words)
+            else:
+                result, said = (self._blocks_of(words=False) if compiled else self._outputs_of)(block, ready_bits)
+            results.append((result, num))
             are_bits += said
         check_bits(are_bits)
         return results
 
-    def _block(self, samples: Tensor, ready_bits: bool) -> tuple[Tensor, list[Tensor]]:
-        """The sums of the groups, int64 (64 * num_words, k), or without a head the words; and `as_bits`' verdicts."""
-        words, are_bits = self._inputs(samples, ready_bits)
+    def _blocks_of(self, *, words: bool) -> CompiledBlocks:
+        """The compiled `_outputs`, or `_outputs_of`."""
+        if words not in self._compiled:
+            function, axis, unit = (self._outputs, 1, 1) if words else (self._outputs_of, 0, WORD_BITS)
+            largest = self._compiled_words * unit
+            self._compiled[words] = CompiledBlocks(
+                function, self._compile_options or {}, axis=axis, unit=unit, largest=largest
+            )
+        return self._compiled[words]
+
+    def _outputs(self, words: Tensor) -> Tensor:
+        """The sums of the groups, int64 (64 * num_words, k), or without a head the words, of the input bits' words."""
         for layer in self.layers:
             words = layer(words)
-        if self.head is not None:
-            words = count_ones(words.view(self.head.k, len(words) // self.head.k, words.shape[1]))
-        return words, are_bits
+        if self.head is None:
+            return words
+        return count_ones(words.view(self.head.k, len(words) // self.head.k, words.shape[1]))
 
-    def _inputs(self, samples: Tensor, ready_bits: bool) -> tuple[Tensor, list[Tensor]]:
+    def _outputs_of(self, samples: Tensor, ready_bits: bool) -> tuple[Tensor, list[Tensor]]:
+        """`_outputs` of samples, and `as_bits`' verdicts."""
+        words, are_bits = self._words(samples, ready_bits)
+        return self._outputs(words), are_bits
+
+    def _words(self, block: Tensor | PackBitsTensor, ready_bits: bool) -> tuple[Tensor, list[Tensor]]:
         """The input bits (num_inputs, num_words) of some samples, and `as_bits`' verdicts."""
-        encoder = None if ready_bits else self.encoder
-        return rows_of(samples, self._num_inputs, as_bits if encoder is None else self._encoded)
+        if isinstance(block, PackBitsTensor):
+            return block.words, []
+        if not self._packs_by_numpy(block, ready_bits):
+            encoder = None if ready_bits else self.encoder
+            return rows_of(block, self._num_inputs, as_bits if encoder is None else self._encoded)
+        assert self.encoder is not None
+        samples: Tensor = self.front(block)
+        octets = self.encoder.packed_bits(samples)
+        self._check_encoded(len(octets), samples)
+        octets = pad(octets, (0, -octets.shape[1] % 8))
+        return octets.flatten().view(torch.int64).view(len(octets), octets.shape[1] // 8), []
+
+    def _packs_by_numpy(self, samples: Tensor, ready_bits: bool) -> bool:
+        """Whether the encoder packs its bits, which costs a fraction of making words of them afterwards."""
+        is_here = samples.device.type == "cpu" and not torch.compiler.is_compiling()
+        return self.encoder is not None and not ready_bits and is_here
 
     def _encoded(self, samples: Tensor) -> tuple[Tensor, None]:
         assert self.encoder is not None
-        for layer in self.front:
-            samples = layer(samples)
+        samples = self.front(samples)
         bits = self.encoder.bits(samples, torch.float32).flatten(1)
-        if bits.shape[1] != self._num_inputs:
-            raise ValueError(f"the encoder was fitted on another shape than {tuple(samples.shape[1:])}")
+        self._check_encoded(bits.shape[1], samples)
         return bits, None
 
-    def _checked_blocks(self, x: Tensor, ready_bits: bool, size: int) -> Iterator[Tensor]:
-        """The samples, that many at a time, at least one block; ValueError where they have another shape."""
-        shape = self._in_shape or ()
+    def _check_encoded(self, num_bits: int, samples: Tensor) -> None:
+        if num_bits != self._num_inputs:
+            raise ValueError(f"the encoder was fitted on another shape than {tuple(samples.shape[1:])}")
+
+    def _checked_blocks(
+        self, x: Tensor | PackBitsTensor, ready_bits: bool, num_words: int
+    ) -> Iterator[tuple[Tensor | PackBitsTensor, int]]:
+        """Blocks of that many words, at least one, with their numbers of samples; ValueError for another shape."""
+        shape, size = self._in_shape or (), WORD_BITS * num_words
+        ready_bits = ready_bits or isinstance(x, PackBitsTensor)
         if self.encoder is None and not self.front and tuple(x.shape[1:]) != shape:
             raise ValueError(f"the model takes (batch, {', '.join(map(str, shape))}), not {tuple(x.shape)}")
         if (ready_bits or self.encoder is None) and x.shape[1:].numel() != self._num_inputs:
             raise ValueError(f"the model takes {self._num_inputs} bits a sample, not {tuple(x.shape[1:])}")
         for start in range(0, max(1, len(x)), size):
-            yield x[start : start + size]
+            num = min(size, len(x) - start)
+            if isinstance(x, Tensor):
+                yield x[start : start + size], num
+            else:
+                words = x.words.reshape(self._num_inputs, x.words.shape[-1])[:, start // WORD_BITS :][:, :num_words]
+                yield PackBitsTensor(words, num), num
 
     @property
-    def _block_samples(self) -> int:
-        return WORD_BITS * min(128, max(1, _BLOCK_WORDS // self._widest))
+    def _block_words(self) -> int:
+        return min(128, max(1, _BLOCK_WORDS // self._widest))
 
     @property
-    def _compiled_samples(self) -> int:
-        return WORD_BITS * min(64, max(8, _COMPILED_WORDS // self._widest // 8 * 8))
+    def _compiled_words(self) -> int:
+        return min(64, max(8, _COMPILED_WORDS // self._widest // 8 * 8))
 
     @property
     def _widest(self) -> int:

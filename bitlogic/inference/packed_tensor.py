@@ -111,9 +111,9 @@ class PackBitsTensor:
             luts: (num_luts, 2**rank) of {0, 1}, slot 0 at the most significant bit of the address.
             ids: int64 (rank, num_luts), places in the last signal axis.
         """
-        even, differs = (mask.to(self.device) for mask in leaf_masks(luts))
+        constants, factors = (mask.to(self.device) for mask in leaf_masks(luts))
         rows, others = self._rows()
-        outputs = apply_luts(rows, even, differs, ids.to(self.device)).reshape(len(luts), *others)
+        outputs = apply_luts(rows, constants, factors, ids.to(self.device)).reshape(len(luts), *others)
         return PackBitsTensor(outputs.movedim(0, -2).contiguous(), self.num_samples)
 
     def count_groups(self, groups: int) -> Tensor:

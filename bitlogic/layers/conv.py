@@ -214,7 +214,7 @@ class LogicConv(nn.Module, ABC):
         """What `tree_words` needs of the layer, on its device: each level's masks and the rows the leaves read."""
         levels, device = self.get_luts_and_ids(), self.places.device
         masks = [leaf_masks(luts) for luts, _ in levels]
-        return [(even.to(device), differs.to(device)) for even, differs in masks], self.leaf_rows(
+        return [(constants.to(device), factors.to(device)) for constants, factors in masks], self.leaf_rows(
             levels[0][1].to(device)
         )
 

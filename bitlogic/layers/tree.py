@@ -106,14 +106,14 @@ def tree_words(words: Tensor, masks: Sequence[tuple[Tensor, Tensor]], rows: Tens
         tree: the sizes.
     """
     outputs: list[Tensor] = []
-    for level, (even, differs) in enumerate(masks):
+    for level, (constants, factors) in enumerate(masks):
         if not level:
-            even, differs = (mask.repeat_interleave(tree.num_positions, 1) for mask in (even, differs))
-            outputs.append(apply_luts(words, even, differs, rows))
+            constants, factors = (mask.repeat_interleave(tree.num_positions, 1) for mask in (constants, factors))
+            outputs.append(apply_luts(words, constants, factors, rows))
             continue
         # All positions of a LUT stand side by side, as more words of the same LUT.
         below = outputs[-1].view(-1, tree.num_positions * words.shape[1])
-        above = apply_luts(below, even, differs, tree.child_ids(level).to(words.device))
+        above = apply_luts(below, constants, factors, tree.child_ids(level).to(words.device))
         outputs.append(above.view(-1, words.shape[1]))
     return outputs
 

@@ -3,6 +3,7 @@
 import ctypes
 import weakref
 from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bitlogic.errors import FormatError, OptionError
-from bitlogic.export.engine.inputs import Input, Rows, rows_of
+from bitlogic.export.engine.inputs import Rows, rows_of
 from bitlogic.export.engine.library import Call, kernels_of, library
 from bitlogic.export.engine.model import Interface, model_bytes, read_interface
 from bitlogic.export.engine.outputs import head_floats, like
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 WIDTHS = (64, 128, 256, 512)
 _BLOCK = 512  # samples that the library works on at a time
+_SHARES = 32  # of each thread in a large batch
 _LINE = 64  # bytes of a cache line
 _DONE, _NO_BIT, _BEYOND_GRID = range(3)  # enum engine_status of engine.h
 
@@ -137,13 +139,11 @@ class Engine:
         scores = np.empty((num if wants_scores else 0, num_classes), dtype=np.int64)
         class_ids = np.empty(num if wants_classes else 0, dtype=np.int64)
         blocks = -(-num // _BLOCK)
-        step = max(1, -(-blocks // self.threads)) * _BLOCK
-        statuses = run(
-            [
-                lambda start=start: self._call(rows, start, min(step, num - start), scores, class_ids)  # type: ignore[misc]
-                for start in range(0, num, step)
-            ]
-        )
+        threads = min(self.threads, blocks)
+        # Small shares, so that a thread that wakes late leaves the others no rest to wait for.
+        grain = _BLOCK * max(1, blocks // (_SHARES * threads)) if threads > 1 else max(1, num)
+        taken = ctypes.c_int64(0)
+        statuses = run([partial(self._call, rows, scores, class_ids, grain, taken)] * threads)
         if _NO_BIT in statuses:
             raise ValueError("the bits hold a value that is neither 0 nor 1")
         if _BEYOND_GRID in statuses:
@@ -152,21 +152,23 @@ class Engine:
             raise RuntimeError(f"the engine's library ends with status {max(statuses)}")
         return scores, class_ids
 
-    def _call(self, rows: Rows, start: int, num: int, scores: Array, class_ids: Array) -> int:
+    def _call(self, rows: Rows, scores: Array, class_ids: Array, grain: int, taken: ctypes.c_int64) -> int:
+        """Computes shares of the batch until all are taken."""
         try:
             work = self._work.pop()
         except IndexError:
             work = np.zeros(self._work_bytes + _LINE, dtype=np.uint8)
         row_bytes, word_bytes = rows.values.strides
-        samples_at = start // 64 * word_bytes if rows.input is Input.WORDS else start * row_bytes
         call = Call(
             input=rows.input,
-            num_samples=num,
-            x=rows.values.ctypes.data + samples_at,
+            num_samples=rows.num_samples,
+            grain=grain,
+            next=ctypes.pointer(taken),
+            x=rows.values.ctypes.data,
             row_bytes=row_bytes,
             word_bytes=word_bytes,
-            scores=scores[start:].ctypes.data if len(scores) else None,
-            class_ids=class_ids[start:].ctypes.data if len(class_ids) else None,
+            scores=scores.ctypes.data if len(scores) else None,
+            class_ids=class_ids.ctypes.data if len(class_ids) else None,
             work=work.ctypes.data + -work.ctypes.data % _LINE,
         )
         status: int = self._kernels(self._handle, ctypes.byref(call))

@@ -38,6 +38,8 @@ class Call(ctypes.Structure):
     _fields_ = (
         ("input", ctypes.c_int64),
         ("num_samples", ctypes.c_int64),
+        ("grain", ctypes.c_int64),
+        ("next", ctypes.POINTER(ctypes.c_int64)),
         ("x", ctypes.c_void_p),
         ("row_bytes", ctypes.c_int64),
         ("word_bytes", ctypes.c_int64),

@@ -7,6 +7,7 @@ import numpy as np
 from bitlogic.export.mapping.operations import to_operations
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.passes.tables import all_ones, inverted_pin
+from bitlogic.export.targets.c_order import by_shared_pins
 
 
 def operations_of(netlist: Netlist, size: int) -> Netlist:
@@ -15,6 +16,7 @@ def operations_of(netlist: Netlist, size: int) -> Netlist:
     Their ``origins`` are the number of the LUT that they were made from first, and 0. What is 1 where all that it is
     made of is 0 stands complemented, but for the outputs, so that no inversion is an operation of its own.
     """
+    netlist = by_shared_pins(netlist)
     numbers = np.arange(netlist.num_luts, dtype=np.int32)
     marked = replace(netlist, origins=np.stack([numbers, np.zeros_like(numbers)], axis=1))
     return without_inversions(to_operations(marked, size))

@@ -12,6 +12,7 @@ from bitlogic.export.passes.constants import fold_constants
 from bitlogic.export.passes.dead import remove_dead
 from bitlogic.export.passes.pins import drop_unused_pins
 from bitlogic.export.targets.c_layout import assign_cells
+from bitlogic.export.targets.c_order import reordered
 
 Array = npt.NDArray[Any]
 _INPUT_RANKS = (1, 1, 2, 4, 4, 5, 6)  # the loop that serves a LUT of so many real pins, all on input bits
@@ -153,14 +154,7 @@ def _ordered(netlist: Netlist, input_key: Array | None) -> Netlist:
         keys = np.sort(input_key[np.where(pins >= FIRST_INPUT, pins, pins[:, :1]) - FIRST_INPUT], axis=1)
         alike[rows] = (keys.astype(np.uint64) << np.arange(0, 16 * keys.shape[1], 16, dtype=np.uint64)).sum(axis=1)
     order = np.lexsort((position, alike, ranks, levels, ~inputs, position >= 0))
-    renumbered = np.arange(netlist.num_nets)
-    renumbered[netlist.first_lut + order] = netlist.first_lut + np.arange(len(order))
-    return replace(
-        netlist,
-        tables=netlist.tables[order],
-        pins=renumbered[netlist.pins[order]].astype(np.int32),
-        outputs=renumbered[netlist.outputs].astype(np.int32),
-    )
+    return reordered(netlist, order)
 
 
 def _kinds(netlist: Netlist) -> tuple[Array, Array]:
