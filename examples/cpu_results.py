@@ -20,13 +20,13 @@ from bitlogic.export.bench_cpu import UNIT
 from bitlogic.export.bench_cpu_contenders import BITS, PIXELS
 from bitlogic.export.bench_cpu_targets import TARGETS, unmet
 
-TRAINED = "mnist_500"
+TRAINED = "mnist_fixed"
 WORKLOADS = {
     "W1": "784 bits, 2 x 8000 LUT-2",
     "W2": "784 x 8 bits, 2 x 2000 LUT-4",
     "M": "784 x 8 bits, 2 x 16,000 LUT-4",
     "W3": "784 x 8 bits, 2 x 64,000 LUT-4",
-    TRAINED: "MNIST, trained, 2 x 500 LUT-4",
+    TRAINED: "MNIST, trained, 2 x 2000 LUT-4",
     "1M": "4 x 250,000 LUT-4",
 }
 

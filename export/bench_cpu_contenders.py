@@ -86,7 +86,7 @@ def eager(*, native: bool = False) -> Make:
         bits = torch.from_numpy(few.bits).reshape(num, *workload.bits_shape)
         made.ways.append(Way(BITS, _eagerly(lambda: workload.layers(bits), native), few, _floats(workload, few)))
         # It has no packed form: this is what an encoder hands to it, floats with the samples of a bit side by side.
-        ready = bits.flatten(1).float().T.contiguous().T.view(bits.shape)
+        ready = bits.float().movedim(0, -1).contiguous().movedim(-1, 0)
         made.ways.append(Way(PLANES, _eagerly(lambda: workload.layers(ready), native), few, _floats(workload, few)))
         if few.pixels is not None:
             to_floats, pixels = _to_floats(workload), torch.from_numpy(few.pixels)

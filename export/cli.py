@@ -101,6 +101,11 @@ def export_command(context: click.Context, model: Path, target: str, output: Pat
         f"{output}: {target}, {emitted['num_luts']} LUTs of rank {emitted['rank']} "
         f"({extracted.num_luts} before the passes), depth {emitted['depth']}{cycles}"
     )
+    if target == "c":
+        from bitlogic.export.targets.c_sizes import ram_bytes
+
+        sizes = ", ".join(f"{size} bytes for {name}" for name, size in ram_bytes(artifacts).items())
+        click.echo(f"RAM of a call: {sizes}; flash: bitlogic inspect {output}")
     click.echo(f"check it: bitlogic verify {output}")
 
 

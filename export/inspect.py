@@ -11,6 +11,7 @@ from bitlogic.export.mapping.operations import to_operations
 from bitlogic.export.netlist import Netlist
 from bitlogic.export.passes import optimize
 from bitlogic.export.table import table
+from bitlogic.export.targets.c_sizes import flash_bytes, ram_bytes
 
 
 def describe_netlist(netlist: Netlist) -> dict[str, Any]:
@@ -42,14 +43,22 @@ def describe_netlist(netlist: Netlist) -> dict[str, Any]:
 
 
 def describe_export(artifacts: Artifacts) -> dict[str, Any]:
-    """The manifest without its long lists, the files with their sizes, and those that were edited."""
+    """The manifest without its long lists, the files with their sizes, and those that were edited.
+
+    Of C code also the flash for each core whose compiler is there, and the RAM of a call.
+    """
     manifest = dict(artifacts.manifest)
     given = dict(manifest["input"])
     if "encoder" in given:
         given["encoder"] = {key: value for key, value in given["encoder"].items() if not isinstance(value, list | dict)}
     manifest["input"] = given
     files = {name: len(content) for name, content in sorted(artifacts.files.items())}
-    return {**manifest, "file_bytes": files, "changed": list(artifacts.changed)}
+    sizes = {"flash_bytes": flash_bytes(artifacts), "ram_bytes": ram_bytes(artifacts)} if _is_c(artifacts) else {}
+    return {**manifest, **sizes, "file_bytes": files, "changed": list(artifacts.changed)}
+
+
+def _is_c(artifacts: Artifacts) -> bool:
+    return bool(artifacts.manifest["target"] == "c")
 
 
 def text_of(description: dict[str, Any]) -> str:
