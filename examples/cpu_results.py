@@ -17,7 +17,7 @@ from results import bitlogic, put_between_marks, table, trained
 
 from bitlogic.export.bench import Row, Target, figure, limit
 from bitlogic.export.bench_cpu import UNIT
-from bitlogic.export.bench_cpu_contenders import BITS, PIXELS
+from bitlogic.export.bench_cpu_contenders import BITS, PIXELS, PLANES
 from bitlogic.export.bench_cpu_targets import TARGETS, unmet
 
 TRAINED = "mnist_fixed"
@@ -44,7 +44,7 @@ def main() -> int:
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     rows = [row for name in options.workloads for row in rows_of(name, options)]
-    speeds = table(_speed_header(rows), _speed_rows(rows))
+    speeds = "\n".join(table(_speed_header(rows, metric), _speed_rows(rows, metric)) for metric in _metrics(rows))
     targets = table(
         "| network | contender | from, to | against | figure | must | aim |\n" + "| --- " * 7 + "|", _target_rows(rows)
     )
@@ -70,20 +70,24 @@ def rows_of(name: str, options: argparse.Namespace) -> list[Row]:
     return [Row(**row) for row in json.loads(path.read_text())]
 
 
-def _columns(rows: list[Row]) -> list[tuple[str, str]]:
-    """Workload and metric."""
-    return list(dict.fromkeys((row.workload, row.metric) for row in rows if row.metric in (BITS, PIXELS)))
+def _metrics(rows: list[Row]) -> list[str]:
+    return [metric for metric in (BITS, PLANES, PIXELS) if _columns(rows, metric)]
 
 
-def _speed_header(rows: list[Row]) -> str:
-    columns = [f"{WORKLOADS[name]}: {metric}" for name, metric in _columns(rows)]
-    return f"| {UNIT} | " + " | ".join(columns) + " |\n" + "| --- " * (len(columns) + 1) + "|"
+def _columns(rows: list[Row], metric: str) -> list[str]:
+    """The workloads that have figures of that metric."""
+    return list(dict.fromkeys(row.workload for row in rows if row.metric == metric))
 
 
-def _speed_rows(rows: list[Row]) -> Iterator[str]:
-    found = {(row.contender, row.workload, row.metric): row for row in rows}
-    for contender in dict.fromkeys(row.contender for row in rows if row.metric in (BITS, PIXELS)):
-        cells = [found.get((contender, *column)) for column in _columns(rows)]
+def _speed_header(rows: list[Row], metric: str) -> str:
+    columns = [WORKLOADS[name] for name in _columns(rows, metric)]
+    return f"| {metric}, {UNIT} | " + " | ".join(columns) + " |\n" + "| --- " * (len(columns) + 1) + "|"
+
+
+def _speed_rows(rows: list[Row], metric: str) -> Iterator[str]:
+    found = {(row.contender, row.workload): row for row in rows if row.metric == metric}
+    for contender in dict.fromkeys(contender for contender, _ in found):
+        cells = [found.get((contender, name)) for name in _columns(rows, metric)]
         yield f"| {contender} | " + " | ".join(map(_cell, cells)) + " |"
 
 

@@ -14,6 +14,7 @@ from bitlogic.export.bench_cpu_contenders import (
     PACKED,
     PACKED_COMPILED,
     PIXELS,
+    PLANES,
 )
 from bitlogic.export.bench_cpu_files import FROM_FILE, FROM_MODEL
 from bitlogic.export.bench_cpu_large import LARGE_NET, LARGE_PEAK, LARGE_TOTAL
@@ -22,6 +23,7 @@ from bitlogic.export.bench_cpu_peers import DIFFLOGIC, TORCHLOGIX
 from bitlogic.export.table import table
 
 _AVX2 = f"{ENGINE}-256"
+_PACKED = (("W1", BITS), ("W1", PLANES), ("W2", PLANES))
 TRAINED = "trained"  # stands for every trained network
 
 
@@ -52,8 +54,9 @@ TARGETS: tuple[Aim, ...] = (
     Aim("W2", NETLIST, ONE_BY_ONE, Target(2.45)),
     Aim(TRAINED, NETLIST, ONE_BY_ONE, Target(1.75)),
     Aim(TRAINED, NETLIST, ACROSS, Target(1.75, 1.5)),
-    *(Aim(name, PACKED, BITS, Target(30, 60, EAGER)) for name in ("W1", "W2")),
-    *(Aim(name, PACKED_COMPILED, BITS, Target(100, 250, EAGER)) for name in ("W1", "W2")),
+    # Of 6272 bits a sample the memory gives no hundred times what eager torch takes, so that of W2 words are measured.
+    *(Aim(name, PACKED, metric, Target(30, 60, EAGER)) for name, metric in _PACKED),
+    *(Aim(name, PACKED_COMPILED, metric, Target(100, 250, EAGER)) for name, metric in _PACKED),
     *(Aim(name, ENGINE_2, LARGE, Target(1.7, 1.9, ENGINE)) for name in ("W1", "W2")),
     Aim(LARGE_NET, ENGINE, LARGE_TOTAL, Target(60, 15)),
     Aim(LARGE_NET, ENGINE, LARGE_PEAK, Target(4096)),

@@ -173,3 +173,10 @@ def test_tables_of_4000_luts_fit_the_budget_of_a_cortex_m4(level: str, tmp_path:
     assert int(total[0]) <= 36_000 and total[1:3] == ["0", "0"]
     work = re.search(r"_WORK_BYTES (\d+)", artifacts.files["include/bitlogic_net.h"].decode())
     assert work is not None and int(work[1]) <= 2000
+
+
+@pytest.mark.edge
+def test_unrolled_4000_luts_fit_the_budget_of_a_cortex_m4(tmp_path: Path) -> None:
+    exported(layered_netlist(0, num_pixels=784, widths=(2000, 2000)), tmp_path, UNROLLED)
+    (count,) = instructions(build(MACHINES["cortex-m4"], tmp_path, "-Os"), "bitlogic_net_predict", calls=1)
+    assert count <= 50_000
