@@ -16,6 +16,7 @@ from bitlogic.encoders.grid import quantize, snap_upwards
 from bitlogic.encoders.state import FittedState
 
 _COMPARISONS = 1 << 19  # at a time, a byte each
+_TRANSPOSED = 256  # samples at a time, whose rows stay in a cache
 
 
 def pack_last_axis(bits: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -200,7 +201,12 @@ class Encoder(FittedState, ABC):
 
     def _packed(self, x: Tensor) -> NDArray[np.uint8]:
         """What `packed_bits` gives. A part of the features at a time is compared, whose bits stay in a cache."""
-        values, thresholds = (part.detach().numpy() for part in self._compared(x, batch_last=True))
+        samples, thresholds = (part.detach().numpy() for part in self._compared(x, batch_last=False))
+        thresholds = thresholds[..., None]
+        values = np.empty((*samples.shape[1:], len(samples)), dtype=samples.dtype)
+        for start in range(0, len(samples), _TRANSPOSED):
+            end = start + _TRANSPOSED
+            values[..., start:end] = np.moveaxis(samples[start:end], 0, -1)
         *outputs, batch = np.broadcast_shapes(values.shape, thresholds.shape)
         packed = np.empty((*outputs, -(-batch // 8)), dtype=np.uint8)
         longest = int(np.argmax(outputs))
