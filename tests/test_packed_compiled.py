@@ -49,7 +49,7 @@ def test_compiled_code_gives_the_integers_of_eval(rank: int) -> None:
 
 
 @pytest.mark.parametrize("form", ["images", "bits", "words"])
-def test_any_batch_runs_in_blocks_of_three_sizes(form: str) -> None:
+def test_any_batch_runs_in_blocks_of_four_sizes(form: str) -> None:
     model = image_model()
     packed, plain = traced(model), PackedLogicNet(model)
     for num_samples in (0, 1, 63, 64, 65, 200, 512, 513, 5000, 5001, 2):
@@ -62,11 +62,8 @@ def test_any_batch_runs_in_blocks_of_three_sizes(form: str) -> None:
         assert torch.equal(packed.scores(x, ready_bits=of_bits), expected)
         assert torch.equal(packed.class_ids(x, ready_bits=of_bits), plain.class_ids(images(num_samples)))
     (blocks,) = packed._compiled.values()
-    assert sorted(shape[blocks.axis] for shape, *_ in blocks.compiled) == [
-        blocks.largest // 64,
-        blocks.largest // 8,
-        blocks.largest,
-    ]
+    unit = 1 if form != "bits" else 64
+    assert sorted(shape[blocks.axis] for shape, *_ in blocks.compiled) == [unit, 8 * unit, 32 * unit, 128 * unit]
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -24,7 +24,7 @@ class CompiledBlocks:
         self, function: Callable[..., Any], options: dict[str, Any], *, axis: int, unit: int, largest: int
     ) -> None:
         self.function, self.options, self.axis, self.largest = function, options, axis, largest
-        self.sizes = sorted({unit, 8 * unit, largest})
+        self.sizes = sorted({unit * words for words in (1, 8, 32) if unit * words < largest} | {largest})
         self.compiled: dict[tuple[Any, ...], Callable[..., Any]] = {}
         self.has_compiler = True
 

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, cast
 
 import torch
@@ -23,7 +24,7 @@ _SUPPORTED = (
 )
 # Words of one block of samples over all rows of the widest layer: a few megabytes, which a last-level cache holds.
 _BLOCK_WORDS = 2**20
-_COMPILED_WORDS = 2**19
+_COMPILED_WORDS = 9 * 2**17  # of the signals that a layer reads and those that it gives
 
 
 class PackedLogicNet(nn.Module):
@@ -248,7 +249,9 @@ class PackedLogicNet(nn.Module):
 
     @property
     def _compiled_words(self) -> int:
-        return min(64, max(8, _COMPILED_WORDS // self._widest // 8 * 8))
+        rows = [self._num_inputs, *(layer.num_rows for layer in self._lut_layers())]
+        most = _COMPILED_WORDS // max(map(sum, pairwise(rows)), default=rows[0])
+        return min(128, max(8, 1 << most.bit_length() >> 1))
 
     @property
     def _widest(self) -> int:
