@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bitlogic import GroupSum, LogicDense, PackedLogicNet, Thermometer
 from bitlogic.inference import PackBitsTensor
+from bitlogic.kernels import use_native
 from tests.models import conv_model
 
 
@@ -52,18 +53,21 @@ def test_compiled_code_gives_the_integers_of_eval(rank: int) -> None:
 def test_any_batch_runs_in_blocks_of_four_sizes(form: str) -> None:
     model = image_model()
     packed, plain = traced(model), PackedLogicNet(model)
-    for num_samples in (0, 1, 63, 64, 65, 200, 512, 513, 5000, 5001, 2):
-        x: Tensor | PackBitsTensor = images(num_samples)
-        expected, of_bits = plain.scores(x), form == "bits"
-        if form == "bits":
-            x = model[:2](x) == 1
-        if form == "words":
-            x = PackBitsTensor.pack(model[:2](x))
-        assert torch.equal(packed.scores(x, ready_bits=of_bits), expected)
-        assert torch.equal(packed.class_ids(x, ready_bits=of_bits), plain.class_ids(images(num_samples)))
-    (blocks,) = packed._compiled.values()
-    unit = 1 if form != "bits" else 64
-    assert sorted(shape[blocks.axis] for shape, *_ in blocks.compiled) == [unit, 8 * unit, 32 * unit, 128 * unit]
+    with use_native(False):
+        for num_samples in (0, 1, 63, 64, 65, 200, 512, 513, 5000, 5001, 2):
+            x: Tensor | PackBitsTensor = images(num_samples)
+            expected, of_bits = plain.scores(x), form == "bits"
+            if form == "bits":
+                x = model[:2](x) == 1
+            if form == "words":
+                x = PackBitsTensor.pack(model[:2](x))
+            assert torch.equal(packed.scores(x, ready_bits=of_bits), expected)
+            assert torch.equal(packed.class_ids(x, ready_bits=of_bits), plain.class_ids(images(num_samples)))
+    assert packed._compiled.keys() == ({"pack True", "run"} if form == "bits" else {"run"})
+    for blocks in packed._compiled.values():
+        unit = 64 if blocks.axis == 0 else 1
+        sizes = {shape[blocks.axis] for _, (shape, *_), *_ in blocks.compiled}
+        assert sizes == {unit, 8 * unit, 32 * unit, 128 * unit}
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -110,6 +114,29 @@ def test_a_copy_compiles_for_itself_and_state_and_pickles_know_nothing_of_it() -
     assert torch.equal(packed(x), expected)
     assert packed.state_dict().keys() == PackedLogicNet(model).state_dict().keys()
     torch.save(packed, io.BytesIO())
+
+
+def test_equal_layers_share_their_code() -> None:
+    layers = [dense(40, 40, 4) for _ in range(5)]
+    packed = traced(nn.Sequential(*layers, GroupSum(5)).eval())
+    bits = torch.rand(64, 40, generator=seeded(0)) > 0.5
+    assert torch.equal(packed.scores(bits), PackedLogicNet(nn.Sequential(*layers, GroupSum(5))).scores(bits))
+    assert len(packed._compiled["run"].compiled) == 2  # a layer and the sums
+
+
+def test_rows_that_are_not_there_are_refused_before_code_relies_on_them() -> None:
+    packed = traced(conv_model(0))
+    state = {name: value.clone() for name, value in packed.state_dict().items()}
+    x = torch.rand(70, 1, 7, 7, generator=seeded(0))
+    expected = packed(x)
+    names = [name for name in state if name.endswith((".rows", ".ids"))]
+    assert len(names) > 1
+    for name in names:
+        packed.load_state_dict({**state, name: state[name].clone().fill_(10**6)})
+        with pytest.raises(ValueError, match="reads row 1000000"):
+            packed(x)
+    packed.load_state_dict(state)
+    assert torch.equal(packed(x), expected)
 
 
 def test_torch_compile_makes_one_graph_of_it() -> None:

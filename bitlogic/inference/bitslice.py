@@ -39,24 +39,47 @@ def apply_luts(words: Tensor, constants: Tensor, factors: Tensor, ids: Tensor) -
     if torch.compiler.is_compiling():
         return _look_up_whole(words, constants, factors, ids)
     outputs = words.new_empty(num_luts, num_words)
-    block = max(1, _BLOCK_WORDS // (max(1, num_words) * (rank + (1 << (rank - 1)))))
-    for start in range(0, num_luts, block):
-        rows = slice(start, start + block)
-        outputs[rows] = _look_up(words, constants[:, rows], factors[:, rows], ids[:, rows])
+    most = max(1, _BLOCK_WORDS // (max(1, num_words) * (rank + len(constants))))
+    block = -(-num_luts // max(1, -(-num_luts // most)))  # blocks of equal size
+    scratch = words.new_empty((rank + len(constants)) * block, num_words)
+    look_up = _BlockLookUp(scratch, rank, 0)
+    tables = torch.split(constants, block, 1), torch.split(factors, block, 1)
+    parts = zip(*tables, torch.split(ids, block, 1), torch.split(outputs, block), strict=True)
+    for part in parts if num_luts else ():
+        if len(part[-1]) != look_up.num_luts:
+            look_up = _BlockLookUp(scratch, rank, len(part[-1]))
+        look_up(words, *part)
     return outputs
 
 
-def _look_up(words: Tensor, constants: Tensor, factors: Tensor, ids: Tensor) -> Tensor:
-    rank, num_luts = ids.shape
-    slots = words.index_select(0, ids.reshape(-1)).view(rank, num_luts, words.shape[1])
-    nodes = factors & slots[rank - 1]
-    nodes ^= constants
-    for slot in range(rank - 2, -1, -1):
-        low, high = nodes[0::2], nodes[1::2]
-        high &= slots[slot]
-        high ^= low
-        nodes = high
-    return nodes[0]
+class _BlockLookUp:
+    """The look-up of that many LUTs in memory that is there already, each view of it made once."""
+
+    def __init__(self, scratch: Tensor, rank: int, num_luts: int) -> None:
+        self.num_luts, num_words = num_luts, scratch.shape[1]
+        self.gathered = scratch[: rank * num_luts]
+        slots = self.gathered.view(rank, num_luts, num_words)
+        nodes = scratch[rank * num_luts :][: (num_luts << rank) // 2].view(1 << (rank - 1), num_luts, num_words)
+        self.last_slot, self.leaves = slots[rank - 1], nodes
+        self.levels = []
+        for slot in range(rank - 2, 0, -1):
+            low, nodes = nodes[0::2], nodes[1::2]
+            self.levels.append((low, nodes, slots[slot]))
+        self.root = (nodes[0], nodes[-1], slots[0])
+
+    def __call__(self, words: Tensor, constants: Tensor, factors: Tensor, ids: Tensor, outputs: Tensor) -> None:
+        torch.index_select(words, 0, ids.reshape(-1), out=self.gathered)
+        torch.bitwise_and(factors, self.last_slot, out=self.leaves)
+        self.leaves.bitwise_xor_(constants)
+        for low, high, slot in self.levels:
+            high.bitwise_and_(slot)
+            high.bitwise_xor_(low)
+        low, high, slot = self.root
+        if len(ids) == 1:
+            outputs.copy_(low)
+        else:
+            high.bitwise_and_(slot)
+            torch.bitwise_xor(low, high, out=outputs)
 
 
 def _look_up_whole(words: Tensor, constants: Tensor, factors: Tensor, ids: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from bitlogic.inference.pack import WORD_BITS
 
+_LANES = {torch.iinfo(dtype).max: dtype for dtype in (torch.uint8, torch.int16, torch.int32)}  # by the largest count
 _FIRST_ROWS = 15  # rows that full adders alone make into a number of four digits
 
 
@@ -26,7 +27,7 @@ def count_ones(words: Tensor) -> Tensor:
             [digit[:, :half] for digit in digits], [_filled(digit[:, half:], half) for digit in digits]
         )
         width = half
-    return _integers([digit[:, 0] for digit in digits], 16 if rows < 2**15 else 32)
+    return _integers([digit[:, 0] for digit in digits], next(lane for most, lane in _LANES.items() if rows <= most))
 
 
 def _filled(part: Tensor, width: int) -> Tensor:
@@ -69,19 +70,19 @@ def _full_adder(one: Tensor, other: Tensor, third: Tensor) -> tuple[Tensor, Tens
     return total, half
 
 
-def _integers(digits: list[Tensor], lane: int) -> Tensor:
-    """int64 (64 * num_words, groups) of the digits (groups, num_words), lowest first, of counts below 2**lane.
+def _integers(digits: list[Tensor], lane: torch.dtype) -> Tensor:
+    """int64 (64 * num_words, groups) of the digits (groups, num_words), lowest first, of counts that a lane holds.
 
-    A word is cut into lanes wide enough for a count, so that one shift serves `64 / lane` samples.
+    A word is cut into lanes wide enough for a count, so that one shift serves `64 / width` samples.
     """
-    shifts = torch.arange(lane, device=digits[0].device)
-    lowest_bits = (2**64 - 1) // (2**lane - 1)
-    counts = torch.zeros(*digits[0].shape, lane, dtype=torch.int64, device=digits[0].device)
-    for weight, digit in enumerate(digits):
+    width = lane.itemsize * 8
+    shifts = torch.arange(width, device=digits[0].device)
+    lowest_bits = (2**64 - 1) // (2**width - 1)
+    counts = (digits[0].unsqueeze(-1) >> shifts) & lowest_bits
+    for weight, digit in enumerate(digits[1:], 1):
         part = digit.unsqueeze(-1) >> shifts
         part &= lowest_bits
         part <<= weight
         counts |= part
-    lanes = counts.view(torch.int16 if lane == 16 else torch.int32)
-    by_sample = lanes.view(*digits[0].shape, lane, WORD_BITS // lane).permute(1, 3, 2, 0)
+    by_sample: Tensor = counts.view(lane).view(*digits[0].shape, width, WORD_BITS // width).permute(1, 3, 2, 0)
     return by_sample.reshape(-1, len(digits[0])).to(torch.int64)

@@ -6,7 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from bitlogic.kernels import packing
+
 WORD_BITS = 64
+_FEW_ELEMENTS = 2**14  # below, starting the kernel costs more than it saves
 _CHUNK_BITS = 2**22  # bits that exist as a byte each at a time: they stay in a last-level cache
 _LOW_BYTES = {4: 0x00000000FFFFFFFF, 2: 0x0000FFFF0000FFFF, 1: 0x00FF00FF00FF00FF}  # of pairs of that many bytes
 
@@ -61,10 +64,10 @@ def rows_of(samples: Tensor, num_signals: int, bits_of: BitsOf) -> tuple[Tensor,
         num_signals: the bits of a sample.
         bits_of: gives for some of the samples bits (samples, num_signals), bool or float32, and None or a bool scalar.
     """
+    if by_kernel(samples):
+        return _rows_by_kernel(samples, num_signals, bits_of)
     said: list[Tensor] = []
-    chunk = len(samples)
-    if not torch.compiler.is_compiling():
-        chunk = WORD_BITS * max(1, _CHUNK_BITS // (WORD_BITS * max(1, num_signals)))
+    chunk = len(samples) if torch.compiler.is_compiling() else _chunk(num_signals)
     octets = []
     for start in range(0, len(samples), chunk) if chunk else ():
         bits, verdict = bits_of(samples[start : start + chunk] if chunk < len(samples) else samples)
@@ -76,13 +79,42 @@ def rows_of(samples: Tensor, num_signals: int, bits_of: BitsOf) -> tuple[Tensor,
     return _transposed(joined.view(-1, 8, joined.shape[1]))[:num_signals], said
 
 
+def by_kernel(samples: Tensor) -> bool:
+    """Whether `rows_of` packs the samples by the C kernel."""
+    return samples.numel() >= _FEW_ELEMENTS and packing.serves(samples)
+
+
+def _rows_by_kernel(samples: Tensor, num_signals: int, bits_of: BitsOf) -> tuple[Tensor, list[Tensor]]:
+    """`rows_of` by the C kernel, which reads bits and floats as they are and sees for itself whether they are bits."""
+    words = torch.empty(num_signals, -(-len(samples) // WORD_BITS), dtype=torch.int64)
+    if bits_of is as_bits and samples.dtype in packing.READABLE:
+        return words, [torch.tensor(packing.pack(_as_matrix(samples), words))]
+    said: list[Tensor] = []
+    chunk = _chunk(num_signals)
+    for start in range(0, len(samples), chunk):
+        bits, verdict = bits_of(samples[start : start + chunk])
+        packing.pack(bits, words[:, start // WORD_BITS :])
+        said += [] if verdict is None else [verdict]
+    return words, said
+
+
+def _chunk(num_signals: int) -> int:
+    """How many samples' bits exist as a byte each at a time."""
+    chunk = WORD_BITS * max(1, _CHUNK_BITS // (WORD_BITS * max(1, num_signals)))
+    return chunk - chunk % packing.GROUP if chunk > packing.GROUP else chunk
+
+
 def as_bits(x: Tensor) -> tuple[Tensor, Tensor | None]:
     """bool (B, signals) of bits (B, ...) of any dtype, and whether x holds 0 and 1 alone; None where that is sure."""
-    x = x.flatten(1) if x.ndim > 1 else x[:, None]
+    x = _as_matrix(x)
     if x.dtype == torch.bool:
         return x, None
     ones = x == 1
     return ones, (ones ^ (x == 0)).all()
+
+
+def _as_matrix(x: Tensor) -> Tensor:
+    return x.flatten(1) if x.ndim > 1 else x[:, None]
 
 
 def check_bits(are_bits: list[Tensor]) -> None:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bitlogic.inference.bitslice import apply_luts, leaf_masks
+from bitlogic.inference.packed_blocks import Stage
 from bitlogic.layers import LogicConv2d, LogicConv3d, LogicDense, OrPooling2d, OrPooling3d, ResidualLogicBlock
 from bitlogic.layers.conv import LogicConv
 from bitlogic.layers.pooling import OrPooling
@@ -39,6 +40,13 @@ class PackedLayer(nn.Module, ABC):
 
     def forward(self, words: Tensor) -> Tensor:
         return self.lut_rows(words)[-math.prod(self.out_shape) :]
+
+    def stages(self) -> list[Stage]:
+        """What `forward` does, one after the other."""
+        return [(self.forward, ())]
+
+    def check_rows(self) -> None:
+        """ValueError where a LUT reads a row that is not there, for code that relies on it."""
 
 
 def pack_layer(layer: nn.Module, in_shape: Shape | None, position: int) -> PackedLayer | None:
@@ -76,6 +84,12 @@ class PackedDense(PackedLayer):
     def lut_rows(self, words: Tensor) -> Tensor:
         return apply_luts(words, self.constants, self.factors, self.ids)
 
+    def stages(self) -> list[Stage]:
+        return [(apply_luts, (self.constants, self.factors, self.ids))]
+
+    def check_rows(self) -> None:
+        _check_rows(self.ids, math.prod(self.in_shape))
+
 
 class PackedConv(PackedLayer):
     """Level by level the rows of each LUT at each position: row ``lut * positions + position`` of its level."""
@@ -95,15 +109,24 @@ class PackedConv(PackedLayer):
         self.num_rows = sum(constants.shape[1] for constants, _ in masks) * layer.tree.num_positions
 
     def lut_rows(self, words: Tensor) -> Tensor:
-        return torch.cat(self._levels(words))
+        return torch.cat(self._tree(with_zero_row(words, self.padded)))
 
     def forward(self, words: Tensor) -> Tensor:
-        return self._levels(words)[-1]
+        return self._root(with_zero_row(words, self.padded))
 
-    def _levels(self, words: Tensor) -> list[Tensor]:
+    def stages(self) -> list[Stage]:
+        return [*([(with_zero_row, (True,))] if self.padded else []), (self._root, ())]
+
+    def check_rows(self) -> None:
+        _check_rows(self.rows, math.prod(self.in_shape) + self.padded)
+
+    def _root(self, words: Tensor) -> Tensor:
+        return self._tree(words)[-1]
+
+    def _tree(self, words: Tensor) -> list[Tensor]:
         levels = range(self.tree.tree_depth)
         masks = [(self.get_buffer(f"even_{level}"), self.get_buffer(f"differs_{level}")) for level in levels]
-        return tree_words(with_zero_row(words, self.padded), masks, self.rows, self.tree)
+        return tree_words(words, masks, self.rows, self.tree)
 
 
 class PackedPooling(PackedLayer):
@@ -140,6 +163,10 @@ class PackedBlock(PackedLayer):
             shortcut = part(shortcut)
         return main | shortcut
 
+    def check_rows(self) -> None:
+        for part in [*self.main, *self.shortcut]:
+            _packed(part).check_rows()
+
     def lut_rows(self, words: Tensor) -> Tensor:
         rows = []
         for way in (self.main, self.shortcut):
@@ -173,6 +200,11 @@ def _packed(part: nn.Module | None) -> PackedLayer:
     if not isinstance(part, PackedLayer):
         raise TypeError(f"a {type(part).__name__} is no packed layer")
     return part
+
+
+def _check_rows(rows: Tensor, num_rows: int) -> None:
+    if rows.numel() and not 0 <= int(rows.min()) <= int(rows.max()) < num_rows:
+        raise ValueError(f"a LUT reads row {int(rows.min())} or {int(rows.max())}; rows 0 to {num_rows - 1} are there")
 
 
 def _check_image(in_shape: Shape | None, wanted: Shape) -> None:

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from bitlogic.encoders import Encoder
 from bitlogic.heads import Head
 from bitlogic.inference.counting import count_ones
-from bitlogic.inference.pack import WORD_BITS, as_bits, check_bits, rows_of, unpack_bits
-from bitlogic.inference.packed_blocks import CompiledBlocks
+from bitlogic.inference.pack import WORD_BITS, check_bits, unpack_bits
+from bitlogic.inference.packed_blocks import CompiledBlocks, Stage
+from bitlogic.inference.packed_entry import PackedEntry
 from bitlogic.inference.packed_layers import PACKED_LAYERS, PackedLayer, pack_layer
 from bitlogic.inference.packed_tensor import PackBitsTensor
 
@@ -46,7 +46,7 @@ class PackedLogicNet(nn.Module):
     def __init__(self, model: nn.Module, *, compile: bool = False) -> None:
         super().__init__()
         self._compile_options: dict[str, Any] | None = {} if compile else None
-        self._compiled: dict[bool, CompiledBlocks] = {}  # for words and for samples
+        self._compiled: dict[str, CompiledBlocks] = {}  # by what it does
         self.front = nn.Sequential()  # Flatten before the encoder
         self.encoder: Encoder | None = None
         self.layers = nn.ModuleList()
@@ -154,6 +154,10 @@ class PackedLogicNet(nn.Module):
         """Without what is compiled, which belongs to this object alone."""
         return {**self.__dict__, "_compiled": {}}
 
+    def _load_from_state_dict(self, *args: Any) -> None:
+        self._compiled.clear()  # it relies on the rows that LUTs read
+        super()._load_from_state_dict(*args)
+
     def _results(self, x: Tensor | PackBitsTensor, ready_bits: bool) -> list[tuple[Tensor, int]]:
         """For each block of samples what `_outputs` gives, and the number of samples."""
         compiled = not torch.compiler.is_compiling() and self._compile_options is not None
@@ -162,68 +166,52 @@ class PackedLogicNet(nn.Module):
             largest = max(1, -(-len(x) // WORD_BITS))
         results, are_bits = [], []
         for block, num in self._checked_blocks(x, ready_bits, largest):
-            if isinstance(block, PackBitsTensor) or self._packs_by_numpy(block, ready_bits):
-                words, said = self._words(block, ready_bits)
-                result = self._blocks_of(words=True)(words) if compiled else self._outputs(words)
-            else:
-                result, said = (self._blocks_of(words=False) if compiled else self._outputs_of)(block, ready_bits)
-            results.append((result, num))
+            words, said = self._words(block, ready_bits, compiled)
+            results.append((self._compiled_run(words) if compiled else self._outputs(words), num))
             are_bits += said
         check_bits(are_bits)
         return results
-
-    def _blocks_of(self, *, words: bool) -> CompiledBlocks:
-        """The compiled `_outputs`, or `_outputs_of`."""
-        if words not in self._compiled:
-            function, axis, unit = (self._outputs, 1, 1) if words else (self._outputs_of, 0, WORD_BITS)
-            largest = self._compiled_words * unit
-            self._compiled[words] = CompiledBlocks(
-                function, self._compile_options or {}, axis=axis, unit=unit, largest=largest
-            )
-        return self._compiled[words]
 
     def _outputs(self, words: Tensor) -> Tensor:
         """The sums of the groups, int64 (64 * num_words, k), or without a head the words, of the input bits' words."""
         for layer in self.layers:
             words = layer(words)
-        if self.head is None:
-            return words
+        return words if self.head is None else self._sums(words)
+
+    def _sums(self, words: Tensor) -> Tensor:
+        assert self.head is not None
         return count_ones(words.view(self.head.k, len(words) // self.head.k, words.shape[1]))
 
-    def _outputs_of(self, samples: Tensor, ready_bits: bool) -> tuple[Tensor, list[Tensor]]:
-        """`_outputs` of samples, and `as_bits`' verdicts."""
-        words, are_bits = self._words(samples, ready_bits)
-        return self._outputs(words), are_bits
+    def _compiled_run(self, words: Tensor) -> Tensor:
+        """`_outputs`, compiled."""
+        if "run" not in self._compiled:
+            stages: list[Stage] = []
+            for layer in self._lut_layers():
+                layer.check_rows()
+                stages += layer.stages()
+            stages += [] if self.head is None else [(self._sums, ())]
+            self._compiled["run"] = self._blocks(stages, axis=1, unit=1)
+        outputs: Tensor = self._compiled["run"](words)
+        return outputs
 
-    def _words(self, block: Tensor | PackBitsTensor, ready_bits: bool) -> tuple[Tensor, list[Tensor]]:
+    def _blocks(self, stages: list[Stage], axis: int, unit: int) -> CompiledBlocks:
+        options = self._compile_options or {}
+        return CompiledBlocks(stages, options, axis=axis, unit=unit, largest=unit * self._compiled_words)
+
+    def _words(
+        self, block: Tensor | PackBitsTensor, ready_bits: bool, compiled: bool = False
+    ) -> tuple[Tensor, list[Tensor]]:
         """The input bits (num_inputs, num_words) of some samples, and `as_bits`' verdicts."""
         if isinstance(block, PackBitsTensor):
             return block.words, []
-        if not self._packs_by_numpy(block, ready_bits):
-            encoder = None if ready_bits else self.encoder
-            return rows_of(block, self._num_inputs, as_bits if encoder is None else self._encoded)
-        assert self.encoder is not None
-        samples: Tensor = self.front(block)
-        octets = self.encoder.packed_bits(samples)
-        self._check_encoded(len(octets), samples)
-        octets = pad(octets, (0, -octets.shape[1] % 8))
-        return octets.flatten().view(torch.int64).view(len(octets), octets.shape[1] // 8), []
-
-    def _packs_by_numpy(self, samples: Tensor, ready_bits: bool) -> bool:
-        """Whether the encoder packs its bits, which costs a fraction of making words of them afterwards."""
-        is_here = samples.device.type == "cpu" and not torch.compiler.is_compiling()
-        return self.encoder is not None and not ready_bits and is_here
-
-    def _encoded(self, samples: Tensor) -> tuple[Tensor, None]:
-        assert self.encoder is not None
-        samples = self.front(samples)
-        bits = self.encoder.bits(samples, torch.float32).flatten(1)
-        self._check_encoded(bits.shape[1], samples)
-        return bits, None
-
-    def _check_encoded(self, num_bits: int, samples: Tensor) -> None:
-        if num_bits != self._num_inputs:
-            raise ValueError(f"the encoder was fitted on another shape than {tuple(samples.shape[1:])}")
+        entry = PackedEntry(self.front, None if ready_bits else self.encoder, self._num_inputs)
+        if not compiled or entry.is_fast(block):
+            return entry.words(block)
+        key = f"pack {ready_bits}"
+        if key not in self._compiled:
+            self._compiled[key] = self._blocks([(entry.words, ())], axis=0, unit=WORD_BITS)
+        words, said = self._compiled[key](block)
+        return words, said
 
     def _checked_blocks(
         self, x: Tensor | PackBitsTensor, ready_bits: bool, num_words: int

@@ -1,4 +1,4 @@
-"""The kernels that train relaxed LUTs: C code built at the first use, or batched matrix products in torch."""
+"""The kernels that train relaxed LUTs and pack bits: C code built at the first use, or operations of torch."""
 
 from bitlogic.kernels.build import library
 from bitlogic.kernels.memory import keep_freed_memory as keep_freed_memory

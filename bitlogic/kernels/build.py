@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bitlogic.native import BuildError, cached_library, find_compiler, missing_compiler, run_compiler
 
-SOURCES = ("lut.c", "lut_real.h")
+SOURCES = ("lut.c", "pack.c", "lut_real.h")
 _FLAGS = ("-std=gnu99", "-O3", "-ffp-contract=fast", "-fPIC", "-shared")
 
 
@@ -39,7 +39,7 @@ def library() -> Library:
         return Library(_load_or_build(compiler), f"built by {' '.join(compiler)}")
     except BuildError as error:
         warnings.warn(
-            f"the training kernels cannot be built, a slower path is used (BITLOGIC_NATIVE=0 silences this): {error}",
+            f"the kernels cannot be built, a slower path is used (BITLOGIC_NATIVE=0 silences this): {error}",
             RuntimeWarning,
             stacklevel=2,
         )
@@ -54,7 +54,8 @@ def _load_or_build(compiler: list[str]) -> ctypes.CDLL:
 
     def build(target: Path) -> None:
         x86 = platform.machine().lower() in ("x86_64", "amd64", "i686")
-        command = [*compiler, *_FLAGS, str(source / SOURCES[0]), "-o", str(target)]
+        units = [str(source / name) for name in SOURCES if name.endswith(".c")]
+        command = [*compiler, *_FLAGS, *units, "-o", str(target)]
         try:
             run_compiler([*command, "-march=native" if x86 else "-mcpu=native"])
         except BuildError:
