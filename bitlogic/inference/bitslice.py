@@ -7,6 +7,8 @@ LUTs of a block.
 import torch
 from torch import Tensor
 
+from bitlogic.kernels.recycling import empty
+
 # Words that a block of LUTs reads and makes on the way: two megabytes, where the calls cost less than what leaves a
 # second-level cache.
 _BLOCK_WORDS = 2**18
@@ -38,10 +40,10 @@ def apply_luts(words: Tensor, constants: Tensor, factors: Tensor, ids: Tensor) -
     num_words = words.shape[1]
     if torch.compiler.is_compiling():
         return _look_up_whole(words, constants, factors, ids)
-    outputs = words.new_empty(num_luts, num_words)
+    outputs = empty((num_luts, num_words), words.dtype, words.device)
     most = max(1, _BLOCK_WORDS // (max(1, num_words) * (rank + len(constants))))
     block = -(-num_luts // max(1, -(-num_luts // most)))  # blocks of equal size
-    scratch = words.new_empty((rank + len(constants)) * block, num_words)
+    scratch = empty(((rank + len(constants)) * block, num_words), words.dtype, words.device)
     look_up = _BlockLookUp(scratch, rank, 0)
     tables = torch.split(constants, block, 1), torch.split(factors, block, 1)
     parts = zip(*tables, torch.split(ids, block, 1), torch.split(outputs, block), strict=True)

@@ -1,33 +1,36 @@
 """How many bits of a group are 1, for 64 samples of a word at a time."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from bitlogic.inference.pack import WORD_BITS
+from bitlogic.kernels.recycling import empty
 
 _LANES = {torch.iinfo(dtype).max: dtype for dtype in (torch.uint8, torch.int16, torch.int32)}  # by the largest count
-_FIRST_ROWS = 15  # rows that full adders alone make into a number of four digits
+_FIRST_ROWS = 31  # at most, that full adders alone make into a number of five digits
 
 
 def count_ones(words: Tensor) -> Tensor:
     """For each sample the number of ones in each group, int64 (64 * num_words, groups), from (groups, rows, num_words).
 
-    Rows are added as numbers whose binary digits are words: fifteen rows give a number of four digits, and numbers are
+    Rows are added as numbers whose binary digits are words: up to 31 rows give a number of five digits, and numbers are
     added in pairs until one is left (a tree of carry-save adders). Each step is a few operations for all groups.
     """
     groups, rows, num_words = words.shape
     if rows == 0 or num_words == 0:
         return words.new_zeros(WORD_BITS * num_words, groups)
-    width = -(-rows // _FIRST_ROWS)
+    width = 1
+    while rows > _FIRST_ROWS * width:
+        width *= 2
     parts = [words[:, start : start + width] for start in range(0, rows, width)]
     digits = _sum_of_rows([_filled(part, width) for part in parts])
     while width > 1:
-        half = -(-width // 2)
-        digits = _sum_of_pair(
-            [digit[:, :half] for digit in digits], [_filled(digit[:, half:], half) for digit in digits]
-        )
-        width = half
-    return _integers([digit[:, 0] for digit in digits], next(lane for most, lane in _LANES.items() if rows <= most))
+        width //= 2
+        digits = _sum_of_pair([digit[:, :width] for digit in digits], [digit[:, width:] for digit in digits])
+    lane = next(lane for most, lane in _LANES.items() if rows <= most)
+    return _integers([digit[:, 0] for digit in digits[: rows.bit_length()]], lane)
 
 
 def _filled(part: Tensor, width: int) -> Tensor:
@@ -36,38 +39,76 @@ def _filled(part: Tensor, width: int) -> Tensor:
     return torch.cat([part, part.new_zeros(part.shape[0], missing, part.shape[2])], 1) if missing else part
 
 
-def _sum_of_rows(rows: list[Tensor]) -> list[Tensor]:
-    """The digits, lowest first, of the number of ones in rows that lie on each other."""
-    digits = []
-    while rows:
-        carries = []
-        while len(rows) > 2:
-            total, carry = _full_adder(rows.pop(), rows.pop(), rows.pop())
-            rows.append(total)
-            carries.append(carry)
-        if len(rows) == 2:
-            carries.append(rows[0] & rows[1])
-            rows = [rows[0] ^ rows[1]]
-        digits.append(rows[0])
-        rows = carries
-    return digits
+class _Adders:
+    """Adders of rows of one shape. What they make is the memory of rows that they were given and had made before."""
+
+    def __init__(self, like: Tensor, num_rows: int) -> None:
+        self.spare: list[Tensor] = []
+        if not torch.compiler.is_compiling():  # a compiler keeps the rows in registers
+            self.spare += empty((num_rows, *like.shape), like.dtype, like.device).unbind()
+        self.own = {id(row) for row in self.spare}
+        self.made = list(self.spare)  # alive as long as their ids are known
+
+    def half(self, one: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+        """The digit and the carry."""
+        digit = torch.bitwise_xor(one, other, out=self._row())
+        carry = torch.bitwise_and(one, other, out=self._row())
+        self._give_back(one, other)
+        return digit, carry
+
+    def full(self, one: Tensor, other: Tensor, third: Tensor) -> tuple[Tensor, Tensor]:
+        """The digit and the carry."""
+        carry, both = self.half(one, other)
+        digit = torch.bitwise_xor(carry, third, out=self._row())
+        carry &= third
+        carry |= both
+        self._give_back(both, third)
+        return digit, carry
+
+    def _row(self) -> Tensor | None:
+        return self.spare.pop() if self.spare else None
+
+    def _give_back(self, *rows: Tensor) -> None:
+        self.spare += [row for row in rows if id(row) in self.own]
 
 
-def _sum_of_pair(first: list[Tensor], second: list[Tensor]) -> list[Tensor]:
-    digits, carry = [first[0] ^ second[0]], first[0] & second[0]
+def _sum_of_rows(rows: Sequence[Tensor]) -> list[Tensor]:
+    """The digits, lowest first, of the number of ones in rows that lie on each other.
+
+    Three digits of one weight are added as soon as they are there, while they are in the cache.
+    """
+    adders = _Adders(rows[0], 2 * len(rows).bit_length() + 2)
+    waiting: list[list[Tensor]] = [[]]
+
+    def add(weight: int, digit: Tensor) -> None:
+        if weight == len(waiting):
+            waiting.append([])
+        waiting[weight].append(digit)
+        if len(waiting[weight]) == 3:
+            digit, carry = adders.full(*waiting[weight])
+            waiting[weight] = [digit]
+            add(weight + 1, carry)
+
+    for row in rows:
+        add(0, row)
+    weight = 0
+    while weight < len(waiting):
+        if len(waiting[weight]) == 2:
+            digit, carry = adders.half(*waiting[weight])
+            waiting[weight] = [digit]
+            add(weight + 1, carry)
+        weight += 1
+    return [digit for (digit,) in waiting]
+
+
+def _sum_of_pair(first: Sequence[Tensor], second: Sequence[Tensor]) -> list[Tensor]:
+    adders = _Adders(first[0], len(first) + 3)
+    digit, carry = adders.half(first[0], second[0])
+    digits = [digit]
     for one, other in zip(first[1:], second[1:], strict=True):
-        total, carry = _full_adder(one, other, carry)
-        digits.append(total)
+        digit, carry = adders.full(one, other, carry)
+        digits.append(digit)
     return [*digits, carry]
-
-
-def _full_adder(one: Tensor, other: Tensor, third: Tensor) -> tuple[Tensor, Tensor]:
-    """The digit and the carry."""
-    half = one ^ other
-    total = half ^ third
-    half &= third
-    half |= one & other
-    return total, half
 
 
 def _integers(digits: list[Tensor], lane: torch.dtype) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from bitlogic.kernels import packing
+from bitlogic.kernels.recycling import empty
 
 WORD_BITS = 64
 _FEW_ELEMENTS = 2**14  # below, starting the kernel costs more than it saves
@@ -86,7 +87,7 @@ def by_kernel(samples: Tensor) -> bool:
 
 def _rows_by_kernel(samples: Tensor, num_signals: int, bits_of: BitsOf) -> tuple[Tensor, list[Tensor]]:
     """`rows_of` by the C kernel, which reads bits and floats as they are and sees for itself whether they are bits."""
-    words = torch.empty(num_signals, -(-len(samples) // WORD_BITS), dtype=torch.int64)
+    words = empty((num_signals, -(-len(samples) // WORD_BITS)), torch.int64)
     if bits_of is as_bits and samples.dtype in packing.READABLE:
         return words, [torch.tensor(packing.pack(_as_matrix(samples), words))]
     said: list[Tensor] = []

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import pairwise
 from typing import Any, cast
 
@@ -167,7 +168,11 @@ class PackedLogicNet(nn.Module):
         results, are_bits = [], []
         for block, num in self._checked_blocks(x, ready_bits, largest):
             words, said = self._words(block, ready_bits, compiled)
-            results.append((self._compiled_run(words) if compiled else self._outputs(words), num))
+            if compiled:
+                results.append((self._compiled_run(words), num))
+            else:
+                with nullcontext() if torch.compiler.is_compiling() else torch.inference_mode():  # calls cost less
+                    results.append((self._outputs(words), num))
             are_bits += said
         check_bits(are_bits)
         return results
