@@ -63,11 +63,10 @@ def test_any_batch_runs_in_blocks_of_four_sizes(form: str) -> None:
                 x = PackBitsTensor.pack(model[:2](x))
             assert torch.equal(packed.scores(x, ready_bits=of_bits), expected)
             assert torch.equal(packed.class_ids(x, ready_bits=of_bits), plain.class_ids(images(num_samples)))
-    assert packed._compiled.keys() == ({"pack True", "run"} if form == "bits" else {"run"})
+    assert packed._compiled.keys() == ({"pack True", "outputs"} if form == "bits" else {"outputs"})
     for blocks in packed._compiled.values():
         unit = 64 if blocks.axis == 0 else 1
-        sizes = {shape[blocks.axis] for _, (shape, *_), *_ in blocks.compiled}
-        assert sizes == {unit, 8 * unit, 32 * unit, 128 * unit}
+        assert sorted(shape[blocks.axis] for shape, *_ in blocks.compiled) == [unit, 8 * unit, 32 * unit, 128 * unit]
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -114,14 +113,6 @@ def test_a_copy_compiles_for_itself_and_state_and_pickles_know_nothing_of_it() -
     assert torch.equal(packed(x), expected)
     assert packed.state_dict().keys() == PackedLogicNet(model).state_dict().keys()
     torch.save(packed, io.BytesIO())
-
-
-def test_equal_layers_share_their_code() -> None:
-    layers = [dense(40, 40, 4) for _ in range(5)]
-    packed = traced(nn.Sequential(*layers, GroupSum(5)).eval())
-    bits = torch.rand(64, 40, generator=seeded(0)) > 0.5
-    assert torch.equal(packed.scores(bits), PackedLogicNet(nn.Sequential(*layers, GroupSum(5))).scores(bits))
-    assert len(packed._compiled["run"].compiled) == 2  # a layer and the sums
 
 
 def test_rows_that_are_not_there_are_refused_before_code_relies_on_them() -> None:

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from bitlogic.inference.bitslice import apply_luts, leaf_masks
-from bitlogic.inference.packed_blocks import Stage
 from bitlogic.layers import LogicConv2d, LogicConv3d, LogicDense, OrPooling2d, OrPooling3d, ResidualLogicBlock
 from bitlogic.layers.conv import LogicConv
 from bitlogic.layers.pooling import OrPooling
@@ -40,10 +39,6 @@ class PackedLayer(nn.Module, ABC):
 
     def forward(self, words: Tensor) -> Tensor:
         return self.lut_rows(words)[-math.prod(self.out_shape) :]
-
-    def stages(self) -> list[Stage]:
-        """What `forward` does, one after the other."""
-        return [(self.forward, ())]
 
     def check_rows(self) -> None:
         """ValueError where a LUT reads a row that is not there, for code that relies on it."""
@@ -84,9 +79,6 @@ class PackedDense(PackedLayer):
     def lut_rows(self, words: Tensor) -> Tensor:
         return apply_luts(words, self.constants, self.factors, self.ids)
 
-    def stages(self) -> list[Stage]:
-        return [(apply_luts, (self.constants, self.factors, self.ids))]
-
     def check_rows(self) -> None:
         _check_rows(self.ids, math.prod(self.in_shape))
 
@@ -109,24 +101,18 @@ class PackedConv(PackedLayer):
         self.num_rows = sum(constants.shape[1] for constants, _ in masks) * layer.tree.num_positions
 
     def lut_rows(self, words: Tensor) -> Tensor:
-        return torch.cat(self._tree(with_zero_row(words, self.padded)))
+        return torch.cat(self._levels(words))
 
     def forward(self, words: Tensor) -> Tensor:
-        return self._root(with_zero_row(words, self.padded))
-
-    def stages(self) -> list[Stage]:
-        return [*([(with_zero_row, (True,))] if self.padded else []), (self._root, ())]
+        return self._levels(words)[-1]
 
     def check_rows(self) -> None:
         _check_rows(self.rows, math.prod(self.in_shape) + self.padded)
 
-    def _root(self, words: Tensor) -> Tensor:
-        return self._tree(words)[-1]
-
-    def _tree(self, words: Tensor) -> list[Tensor]:
+    def _levels(self, words: Tensor) -> list[Tensor]:
         levels = range(self.tree.tree_depth)
         masks = [(self.get_buffer(f"even_{level}"), self.get_buffer(f"differs_{level}")) for level in levels]
-        return tree_words(words, masks, self.rows, self.tree)
+        return tree_words(with_zero_row(words, self.padded), masks, self.rows, self.tree)
 
 
 class PackedPooling(PackedLayer):

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import pairwise
 from typing import Any, cast
@@ -14,7 +14,7 @@ from bitlogic.encoders import Encoder
 from bitlogic.heads import Head
 from bitlogic.inference.counting import count_ones
 from bitlogic.inference.pack import WORD_BITS, check_bits, unpack_bits
-from bitlogic.inference.packed_blocks import CompiledBlocks, Stage
+from bitlogic.inference.packed_blocks import CompiledBlocks
 from bitlogic.inference.packed_entry import PackedEntry
 from bitlogic.inference.packed_layers import PACKED_LAYERS, PackedLayer, pack_layer
 from bitlogic.inference.packed_tensor import PackBitsTensor
@@ -169,7 +169,7 @@ class PackedLogicNet(nn.Module):
         for block, num in self._checked_blocks(x, ready_bits, largest):
             words, said = self._words(block, ready_bits, compiled)
             if compiled:
-                results.append((self._compiled_run(words), num))
+                results.append((self._compiled_outputs(words), num))
             else:
                 with nullcontext() if torch.compiler.is_compiling() else torch.inference_mode():  # calls cost less
                     results.append((self._outputs(words), num))
@@ -187,21 +187,17 @@ class PackedLogicNet(nn.Module):
         assert self.head is not None
         return count_ones(words.view(self.head.k, len(words) // self.head.k, words.shape[1]))
 
-    def _compiled_run(self, words: Tensor) -> Tensor:
-        """`_outputs`, compiled."""
-        if "run" not in self._compiled:
-            stages: list[Stage] = []
+    def _compiled_outputs(self, words: Tensor) -> Tensor:
+        if "outputs" not in self._compiled:
             for layer in self._lut_layers():
                 layer.check_rows()
-                stages += layer.stages()
-            stages += [] if self.head is None else [(self._sums, ())]
-            self._compiled["run"] = self._blocks(stages, axis=1, unit=1)
-        outputs: Tensor = self._compiled["run"](words)
+            self._compiled["outputs"] = self._blocks(self._outputs, axis=1, unit=1)
+        outputs: Tensor = self._compiled["outputs"](words)
         return outputs
 
-    def _blocks(self, stages: list[Stage], axis: int, unit: int) -> CompiledBlocks:
+    def _blocks(self, function: Callable[..., Any], axis: int, unit: int) -> CompiledBlocks:
         options = self._compile_options or {}
-        return CompiledBlocks(stages, options, axis=axis, unit=unit, largest=unit * self._compiled_words)
+        return CompiledBlocks(function, options, axis=axis, unit=unit, largest=unit * self._compiled_words)
 
     def _words(
         self, block: Tensor | PackBitsTensor, ready_bits: bool, compiled: bool = False
@@ -214,7 +210,7 @@ class PackedLogicNet(nn.Module):
             return entry.words(block)
         key = f"pack {ready_bits}"
         if key not in self._compiled:
-            self._compiled[key] = self._blocks([(entry.words, ())], axis=0, unit=WORD_BITS)
+            self._compiled[key] = self._blocks(entry.words, axis=0, unit=WORD_BITS)
         words, said = self._compiled[key](block)
         return words, said
 
