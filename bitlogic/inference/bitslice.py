@@ -41,17 +41,27 @@ def apply_luts(words: Tensor, constants: Tensor, factors: Tensor, ids: Tensor) -
     if torch.compiler.is_compiling():
         return _look_up_whole(words, constants, factors, ids)
     outputs = empty((num_luts, num_words), words.dtype, words.device)
+    if not num_luts:
+        return outputs
     most = max(1, _BLOCK_WORDS // (max(1, num_words) * (rank + len(constants))))
-    block = -(-num_luts // max(1, -(-num_luts // most)))  # blocks of equal size
+    block = -(-num_luts // -(-num_luts // most))  # blocks of equal size
     scratch = empty(((rank + len(constants)) * block, num_words), words.dtype, words.device)
     look_up = _BlockLookUp(scratch, rank, 0)
     tables = torch.split(constants, block, 1), torch.split(factors, block, 1)
-    parts = zip(*tables, torch.split(ids, block, 1), torch.split(outputs, block), strict=True)
-    for part in parts if num_luts else ():
+    parts = zip(*tables, _by_block(ids, block), torch.split(outputs, block), strict=True)
+    for part in parts:
         if len(part[-1]) != look_up.num_luts:
             look_up = _BlockLookUp(scratch, rank, len(part[-1]))
         look_up(words, *part)
     return outputs
+
+
+def _by_block(ids: Tensor, block: int) -> list[Tensor]:
+    """The ids of each block of LUTs, slot after slot: int64 (rank * block,), of fewer LUTs in the last one."""
+    rank, num_luts = ids.shape
+    whole = num_luts - num_luts % block
+    parts = ids[:, :whole].reshape(rank, -1, block).transpose(0, 1).flatten(1).unbind()
+    return [*parts, ids[:, whole:].flatten()] if whole < num_luts else list(parts)
 
 
 class _BlockLookUp:
@@ -70,14 +80,14 @@ class _BlockLookUp:
         self.root = (nodes[0], nodes[-1], slots[0])
 
     def __call__(self, words: Tensor, constants: Tensor, factors: Tensor, ids: Tensor, outputs: Tensor) -> None:
-        torch.index_select(words, 0, ids.reshape(-1), out=self.gathered)
+        torch.index_select(words, 0, ids, out=self.gathered)
         torch.bitwise_and(factors, self.last_slot, out=self.leaves)
         self.leaves.bitwise_xor_(constants)
         for low, high, slot in self.levels:
             high.bitwise_and_(slot)
             high.bitwise_xor_(low)
         low, high, slot = self.root
-        if len(ids) == 1:
+        if len(constants) == 1:
             outputs.copy_(low)
         else:
             high.bitwise_and_(slot)
