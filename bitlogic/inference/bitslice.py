@@ -95,9 +95,12 @@ class _BlockLookUp:
 
 
 def _look_up_whole(words: Tensor, constants: Tensor, factors: Tensor, ids: Tensor) -> Tensor:
-    """The same in expressions, which a compiler makes one loop of, whose values never leave registers."""
+    """The same in expressions, which a compiler makes one loop of, whose values never leave registers.
+
+    A tensor with strides of its own it has to write; else it would make a row anew wherever a LUT reads it.
+    """
     slots = [words[rows] for rows in ids]
     nodes = [constants[place] ^ (factors[place] & slots[-1]) for place in range(len(constants))]
     for slot in reversed(slots[:-1]):
         nodes = [low ^ (high & slot) for low, high in zip(nodes[0::2], nodes[1::2], strict=True)]
-    return nodes[0]
+    return nodes[0].as_strided(nodes[0].shape, (nodes[0].shape[1], 1))
