@@ -98,7 +98,7 @@ def eager(*, native: bool = False) -> Make:
 
 
 def packed(*, compiled: bool = False) -> Make:
-    """PackedLogicNet, compiled by torch.compile or as it is."""
+    """PackedLogicNet, compiled by torch.compile or as it is; where there is a C compiler, a kernel packs the bits."""
 
     def make(workload: CpuWorkload, batch: Batch) -> Made:
         made = Made()

@@ -62,7 +62,7 @@ def test_a_lut_reads_its_entry_with_slot_0_highest(rank: int, num_samples: int) 
         assert torch.equal(unpack_bits(words[neuron], num_samples, torch.uint8), luts[neuron, address])
 
 
-@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 7, 8, 31, 64, 100])
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 7, 8, 31, 32, 64, 100, 255, 256, 1000])
 @pytest.mark.parametrize("num_samples", NUM_SAMPLES)
 def test_count_ones_adds_each_group(rows: int, num_samples: int) -> None:
     bits = random_bits((num_samples, 3, rows), rows)
@@ -216,6 +216,17 @@ def test_feedforward_packs() -> None:
     x = torch.rand(90, 1, 4, 4, generator=seeded(7))
     model = FeedForward(fit_samples=x, num_classes=5, layer_width=50, tau=2.0, generator=seeded(0)).eval()
     assert torch.equal(PackedLogicNet(model)(x), model(x))
+
+
+def test_results_may_be_used_in_training() -> None:
+    model = image_model()
+    x = torch.rand(70, 1, 4, 5, generator=seeded(0))
+    for packed in (PackedLogicNet(model), PackedLogicNet(model[:3])):
+        result = packed(x)
+        assert not result.is_inference()
+        weight = torch.ones_like(result, requires_grad=True)
+        (weight * result).sum().backward()
+        assert torch.equal(weight.grad, result)  # type: ignore[arg-type]
 
 
 def test_no_samples_give_no_rows() -> None:
