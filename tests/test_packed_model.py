@@ -227,6 +227,7 @@ def test_results_may_be_used_in_training() -> None:
         weight = torch.ones_like(result, requires_grad=True)
         (weight * result).sum().backward()
         assert torch.equal(weight.grad, result)  # type: ignore[arg-type]
+    assert not PackedLogicNet(model).scores(x).is_inference()
 
 
 def test_no_samples_give_no_rows() -> None:
