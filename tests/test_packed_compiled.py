@@ -100,6 +100,15 @@ def test_input_that_is_not_contiguous_or_not_aligned_compiles() -> None:
         assert torch.equal(net(shifted), model(bits.T.float()))
 
 
+@pytest.mark.parametrize("rank", range(1, 5))
+def test_words_in_either_order_of_memory_compile(rank: int) -> None:
+    layer = dense(30, 40, rank).eval()
+    words = torch.randint(-(2**62), 2**62, (3, 30), generator=seeded(rank)).T
+    expected = layer(PackBitsTensor(words.contiguous(), 192)).words
+    compiled = torch.compile(lambda some: layer(PackBitsTensor(some, 192)).words, backend="aot_eager")
+    assert torch.equal(compiled(words), expected)
+
+
 def test_a_copy_compiles_for_itself_and_state_and_pickles_know_nothing_of_it() -> None:
     model = image_model()
     packed = traced(model)

@@ -103,4 +103,5 @@ def _look_up_whole(words: Tensor, constants: Tensor, factors: Tensor, ids: Tenso
     nodes = [constants[place] ^ (factors[place] & slots[-1]) for place in range(len(constants))]
     for slot in reversed(slots[:-1]):
         nodes = [low ^ (high & slot) for low, high in zip(nodes[0::2], nodes[1::2], strict=True)]
-    return nodes[0].as_strided(nodes[0].shape, (nodes[0].shape[1], 1))
+    outputs = nodes[0].contiguous()
+    return outputs.as_strided(outputs.shape, (outputs.shape[1], 1))

@@ -103,7 +103,8 @@ class PackedLogicNet(nn.Module):
         """From now on runs behind torch.compile, which takes seconds at the first batch of more samples than before.
 
         Blocks of a few sizes are compiled, and a batch runs in these, so that a new batch size compiles nothing. On a
-        CPU without a C++ compiler it warns and runs without. The options are those of torch.compile.
+        CPU without a C++ compiler it warns and runs without. The options are those of torch.compile; with `mode` its
+        code checks every index as it reads, which takes up to twice as long.
         """
         if args:
             raise TypeError("PackedLogicNet.compile takes the options of torch.compile as keywords")
