@@ -182,10 +182,8 @@ class PackedLogicNet(nn.Module):
         """The sums of the groups, int64 (64 * num_words, k), or without a head the words, of the input bits' words."""
         for layer in self.layers:
             words = layer(words)
-        return words if self.head is None else self._sums(words)
-
-    def _sums(self, words: Tensor) -> Tensor:
-        assert self.head is not None
+        if self.head is None:
+            return words
         return count_ones(words.view(self.head.k, len(words) // self.head.k, words.shape[1]))
 
     def _compiled_outputs(self, words: Tensor) -> Tensor:
