@@ -1,5 +1,6 @@
 """PackedLogicNet: the model's discrete function on words, equal to model.eval() bit for bit."""
 
+import gc
 import warnings
 from collections.abc import Callable
 
@@ -70,6 +71,20 @@ def test_count_ones_adds_each_group(rows: int, num_samples: int) -> None:
     bits[:, 1] = 1
     words = pack_bits(bits).permute(1, 2, 0).contiguous()
     assert torch.equal(count_ones(words)[:num_samples], bits.sum(2).long())
+
+
+def test_a_call_leaves_nothing_to_the_garbage_collector() -> None:
+    """What it does leave would keep megabytes until the collector runs, and each call would take new ones."""
+    net = PackedLogicNet(nn.Sequential(LogicDense(6, 70, lut_rank=4), GroupSum(2)))
+    bits = torch.zeros(64, 6, dtype=torch.bool)
+    net.scores(bits)
+    gc.collect()
+    gc.disable()
+    try:
+        net.scores(bits)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("num_samples", NUM_SAMPLES)

@@ -78,27 +78,21 @@ def _sum_of_rows(rows: Sequence[Tensor]) -> list[Tensor]:
     Three digits of one weight are added as soon as they are there, while they are in the cache.
     """
     adders = _Adders(rows[0], 2 * len(rows).bit_length() + 2)
-    waiting: list[list[Tensor]] = [[]]
-
-    def add(weight: int, digit: Tensor) -> None:
-        if weight == len(waiting):
-            waiting.append([])
-        waiting[weight].append(digit)
-        if len(waiting[weight]) == 3:
+    waiting: list[list[Tensor]] = [[] for _ in range(len(rows).bit_length() + 1)]
+    for row in rows:
+        waiting[0].append(row)
+        weight = 0
+        while len(waiting[weight]) == 3:
             digit, carry = adders.full(*waiting[weight])
             waiting[weight] = [digit]
-            add(weight + 1, carry)
-
-    for row in rows:
-        add(0, row)
-    weight = 0
-    while weight < len(waiting):
-        if len(waiting[weight]) == 2:
-            digit, carry = adders.half(*waiting[weight])
+            weight += 1
+            waiting[weight].append(carry)
+    for weight, left in enumerate(waiting):
+        if len(left) > 1:
+            digit, carry = adders.half(*left) if len(left) == 2 else adders.full(*left)
             waiting[weight] = [digit]
-            add(weight + 1, carry)
-        weight += 1
-    return [digit for (digit,) in waiting]
+            waiting[weight + 1].append(carry)
+    return [digit for (digit,) in filter(None, waiting)]
 
 
 def _sum_of_pair(first: Sequence[Tensor], second: Sequence[Tensor]) -> list[Tensor]:
@@ -126,4 +120,6 @@ def _integers(digits: list[Tensor], lane: torch.dtype) -> Tensor:
         part <<= weight
         counts |= part
     by_sample: Tensor = counts.view(lane).view(*digits[0].shape, width, WORD_BITS // width).permute(1, 3, 2, 0)
-    return by_sample.reshape(-1, len(digits[0])).to(torch.int64)
+    if torch.compiler.is_compiling():
+        return by_sample.reshape(-1, len(digits[0])).to(torch.int64)
+    return empty(by_sample.shape, torch.int64, by_sample.device).copy_(by_sample).flatten(0, 2)
