@@ -28,6 +28,7 @@ BUILD, BUILD_MEMORY = "build", "build memory"
 EAGER, EAGER_NATIVE, PACKED, PACKED_COMPILED = "eager", "eager-native", "packed", "packed-compiled"
 ENGINE, ENGINE_2 = "engine", "engine-2-threads"
 _EAGER_WORK = 2**23  # LUTs times samples of an eager call, which holds some eight bytes for each
+_PACKED_TIMES = 4
 _LARGE = 262_144
 
 
@@ -98,10 +99,13 @@ def eager(*, native: bool = False) -> Make:
 
 
 def packed(*, compiled: bool = False) -> Make:
-    """PackedLogicNet, compiled by torch.compile or as it is; where there is a C compiler, a kernel packs the bits."""
+    """PackedLogicNet, compiled by torch.compile or as it is; where there is a C compiler, a kernel packs the bits.
+
+    As it is, its blocks are larger than the batch, so that it is given more samples.
+    """
 
     def make(workload: CpuWorkload, batch: Batch) -> Made:
-        made = Made()
+        made, batch = Made(), batch if compiled else batch.repeated(_PACKED_TIMES)
         bits = torch.from_numpy(batch.bits).reshape(len(batch), *workload.bits_shape)
         with made.building():
             net = PackedLogicNet(workload.model, compile=compiled)

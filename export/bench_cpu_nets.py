@@ -114,6 +114,12 @@ class Batch:
         pixels = None if self.pixels is None else self.pixels[:num]
         return Batch(self.bits[:num], pixels, self.checked[keep], expected)
 
+    def repeated(self, times: int) -> "Batch":
+        """The samples so many times, of which the last time is checked."""
+        pixels = None if self.pixels is None else np.tile(self.pixels, (times, 1))
+        checked = self.checked + (times - 1) * len(self)
+        return Batch(np.tile(self.bits, (times, 1)), pixels, checked, self.expected)
+
     def words(self) -> Array:
         """The bits as planes, uint64 ``(num_inputs, ceil(n / 64))``: bit b of word w is sample ``64 * w + b``."""
         padded = np.zeros((self.bits.shape[1], -(-len(self) // 64) * 64), dtype=np.uint8)

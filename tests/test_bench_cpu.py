@@ -99,7 +99,7 @@ def test_a_wrong_score_is_refused(capsys: pytest.CaptureFixture[str], monkeypatc
     words = ["--workload", "W1", "--scale", 50, "--batch", 64, "--rounds", 1, "--no-files", "--contender", PACKED]
     code, out, _ = run(capsys, *words)
     assert code == 1
-    assert f"W1, {PACKED}, {BITS}: refused: sample 63 gives [" in out
+    assert f"W1, {PACKED}, {BITS}: refused: sample 255 gives [" in out  # the last of four times 64
 
 
 def test_a_contender_that_fails_is_a_row_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:

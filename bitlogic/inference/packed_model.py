@@ -23,8 +23,9 @@ _SUPPORTED = (
     f"an encoder (first), {', '.join(kind.__name__ for kind in PACKED_LAYERS)}, GroupSum or GroupedDSP (last), "
     "Flatten, Identity, nested in nn.Sequential"
 )
-# Words of one block of samples over all rows of the widest layer: a few megabytes, which a last-level cache holds.
-_BLOCK_WORDS = 2**20
+# A signal's words in a block of samples, at most: a row of them is long enough to come from memory at full speed.
+_ROW_WORDS = 512
+_BLOCK_WORDS = 2**23  # of all rows of the widest layer: 64 MB
 _COMPILED_WORDS = 9 * 2**17  # of the signals that a layer reads and those that it gives
 
 
@@ -233,7 +234,7 @@ class PackedLogicNet(nn.Module):
 
     @property
     def _block_words(self) -> int:
-        return min(128, max(1, _BLOCK_WORDS // self._widest))
+        return min(_ROW_WORDS, max(1, _BLOCK_WORDS // self._widest))
 
     @property
     def _compiled_words(self) -> int:
