@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 WIDTHS = (64, 128, 256, 512)
 _BLOCK = 512  # samples that the library works on at a time
-_SHARES = 128  # of each thread in a large batch
+_SHARES = 64  # of each thread in a large batch
 _LINE = 64  # bytes of a cache line
 _DONE, _NO_BIT, _BEYOND_GRID = range(3)  # enum engine_status of engine.h
 
