@@ -26,7 +26,7 @@ _SUPPORTED = (
 # A signal's words in a block of samples, at most: a row of them is long enough to come from memory at full speed.
 _ROW_WORDS = 512
 _BLOCK_WORDS = 2**23  # of all rows of the widest layer: 64 MB
-_COMPILED_WORDS = 9 * 2**17  # of the signals that a layer reads and those that it gives
+_COMPILED_WORDS = 15 * 2**16  # of what a LUT layer gives and what the next one makes of it: nearly 8 MB
 
 
 class PackedLogicNet(nn.Module):
@@ -238,9 +238,9 @@ class PackedLogicNet(nn.Module):
 
     @property
     def _compiled_words(self) -> int:
-        rows = [self._num_inputs, *(layer.num_rows for layer in self._lut_layers())]
+        rows = [layer.num_rows for layer in self._lut_layers()] or [self._num_inputs]
         most = _COMPILED_WORDS // max(map(sum, pairwise(rows)), default=rows[0])
-        return min(128, max(8, 1 << most.bit_length() >> 1))
+        return min(128, max(16, 1 << most.bit_length() >> 1))
 
     @property
     def _widest(self) -> int:
