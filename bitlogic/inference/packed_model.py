@@ -37,6 +37,7 @@ class PackedLogicNet(nn.Module):
     `ready_bits=True` the encoder's output (batch, ...); a model without an encoder always takes bits, fastest as bool.
     A `PackBitsTensor` is such bits, packed, and several times as fast to read.
     `compile=True` is what `compile()` does: several times as fast, after a compilation of seconds to minutes.
+    Up to 32,768 samples are one block, of which the bits of a layer take at most 64 MB, or 8 bytes for each neuron.
 
     Raises:
         TypeError: a module that it does not know, named with its position among the layers counted through nested
