@@ -28,7 +28,7 @@ BUILD, BUILD_MEMORY = "build", "build memory"
 EAGER, EAGER_NATIVE, PACKED, PACKED_COMPILED = "eager", "eager-native", "packed", "packed-compiled"
 ENGINE, ENGINE_2 = "engine", "engine-2-threads"
 _EAGER_WORK = 2**23  # LUTs times samples of an eager call, which holds some eight bytes for each
-_PACKED_TIMES = 4
+_PACKED_TIMES = 4  # batches in a call of PackedLogicNet as it is
 _LARGE = 262_144
 
 
@@ -163,12 +163,11 @@ def build_library(width: int | None = None) -> None:
 
 def _large(run: Engine, batch: Batch) -> Way:
     """The batch repeated until it is large: pixels to classes, or bits to counts where no pixels go in."""
-    times = max(1, _LARGE // len(batch))
-    x = np.tile(batch.bits if batch.pixels is None else batch.pixels, (times, 1))
-    many = Batch(x, None, batch.checked + (times - 1) * len(batch), batch.expected)  # the last of the copies
+    given = batch.bits if batch.pixels is None else batch.pixels
+    many = Batch(given, None, batch.checked, batch.expected).repeated(max(1, _LARGE // len(batch)))
     if batch.pixels is None:
-        return Way(LARGE, lambda: run.scores(x), many, batch.expected.scores)
-    return Way(LARGE, lambda: run.class_ids(x), many, batch.expected.class_ids)
+        return Way(LARGE, lambda: run.scores(many.bits), many, batch.expected.scores)
+    return Way(LARGE, lambda: run.class_ids(many.bits), many, batch.expected.class_ids)
 
 
 def _floats(workload: CpuWorkload, batch: Batch) -> Array:

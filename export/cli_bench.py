@@ -78,7 +78,13 @@ def training(
 @click.option("--json", "path", type=click.Path(path_type=Path, dir_okay=False), help="Also write the rows here.")
 @click.option("--plot", "plot", type=click.Path(path_type=Path, dir_okay=False), help="Draw them (extra report).")
 @click.option("--rounds", default=9, show_default=True, type=click.IntRange(min=1), help="Timings of each.")
-@click.option("--batch", default=8192, show_default=True, type=click.IntRange(min=64), help="Samples (packed: x 4).")
+@click.option(
+    "--batch",
+    default=8192,
+    show_default=True,
+    type=click.IntRange(min=64),
+    help="Samples of a call, a multiple of 64; packed has four times as many.",
+)
 @click.option("--limit", default=300.0, show_default=True, help="Seconds for each compiler and each process.")
 @click.option("--difflogic", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Its sources.")
 @click.option("--files/--no-files", "with_files", default=True, help="Also from a model's file to the first result.")
